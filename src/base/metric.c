@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// Metrics registry and its text forms.
+#include "base/metric.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum kind { COUNTER, GAUGE, HISTOGRAM };
+
+// Upper bounds in nanoseconds; chosen around the objectives of 5, 10 and 20 ms.
+static const int64_t bounds_ns[] = {
+    50000,    100000,    200000,    500000,    1000000,    2000000,    3000000,    5000000,     7500000,     10000000,    15000000,
+    20000000, 30000000,  50000000,  100000000, 200000000,  500000000,  1000000000, 2000000000,  5000000000,  10000000000, 60000000000,
+};
+enum { BOUNDS = sizeof bounds_ns / sizeof *bounds_ns };
+
+struct metric {
+    struct metric *next;
+    enum kind kind;
+    char *name, *labels, *help;
+    _Atomic uint64_t count;                // counter; observations of a histogram
+    _Atomic double value;                  // gauge
+    _Atomic int64_t sum_ns;                // histogram
+    _Atomic uint64_t buckets[BOUNDS + 1];  // histogram, not cumulative; the last is +Inf
+};
+
+struct metric_registry {
+    pthread_mutex_t mutex; // guards the list; the values are atomic
+    struct metric *first, *last;
+};
+
+struct metric_registry *metric_registry_new(void)
+{
+    struct metric_registry *registry = calloc(1, sizeof *registry);
+    if (!registry) abort();
+    pthread_mutex_init(&registry->mutex, NULL);
+    return registry;
+}
+
+void metric_registry_free(struct metric_registry *registry)
+{
+    if (!registry) return;
+    for (struct metric *metric = registry->first, *next; metric; metric = next) {
+        next = metric->next;
+        free(metric->name);
+        free(metric->labels);
+        free(metric->help);
+        free(metric);
+    }
+    pthread_mutex_destroy(&registry->mutex);
+    free(registry);
+}
+
+static char *copy(const char *text)
+{
+    char *same = strdup(text ? text : "");
+    if (!same) abort();
+    return same;
+}
+
+// Mutex held. Finds, or appends after the last of the same name, so that a family stays together on the page.
+static struct metric *find_or_add(struct metric_registry *registry, enum kind kind, const char *name, const char *labels, const char *help)
+{
+    struct metric *after = registry->last;
+    for (struct metric *metric = registry->first; metric; metric = metric->next) {
+        if (strcmp(metric->name, name)) continue;
+        after = metric;
+        if (!strcmp(metric->labels, labels ? labels : "")) return metric;
+    }
+    struct metric *metric = calloc(1, sizeof *metric);
+    if (!metric) abort();
+    metric->kind = kind;
+    metric->name = copy(name);
+    metric->labels = copy(labels);
+    metric->help = copy(help);
+    if (after) {
+        metric->next = after->next;
+        after->next = metric;
+    } else {
+        registry->first = metric;
+    }
+    if (after == registry->last) registry->last = metric;
+    return metric;
+}
+
+static struct metric *get(struct metric_registry *registry, enum kind kind, const char *name, const char *labels, const char *help)
+{
+    pthread_mutex_lock(&registry->mutex);
+    struct metric *metric = find_or_add(registry, kind, name, labels, help);
+    pthread_mutex_unlock(&registry->mutex);
+    return metric;
+}
+
+struct metric *metric_counter(struct metric_registry *registry, const char *name, const char *labels, const char *help)
+{
+    return get(registry, COUNTER, name, labels, help);
+}
+
+struct metric *metric_gauge(struct metric_registry *registry, const char *name, const char *labels, const char *help)
+{
+    return get(registry, GAUGE, name, labels, help);
+}
+
+struct metric *metric_histogram(struct metric_registry *registry, const char *name, const char *labels, const char *help)
+{
+    return get(registry, HISTOGRAM, name, labels, help);
+}
+
+struct metric *metric_gauge_of_key(struct metric_registry *registry, const char *name, const char *label, const char *key,
+                                   const char *help, uint32_t max_keys)
+{
+    struct buf labels;
+    buf_init(&labels, 1024);
+    buf_printf(&labels, "%s=", label);
+    // A label value escapes backslash, quote and newline: what JSON does, for the text that symbols are made of.
+    buf_append_json(&labels, key, strlen(key));
+    buf_append_byte(&labels, '\0');
+
+    pthread_mutex_lock(&registry->mutex);
+    uint32_t keys = 0;
+    struct metric *metric = NULL;
+    for (struct metric *other = registry->first; other && !metric; other = other->next) {
+        if (strcmp(other->name, name)) continue;
+        keys++;
+        if (!labels.full && !strcmp(other->labels, labels.data)) metric = other;
+    }
+    if (!metric && (keys >= max_keys || labels.full)) {
+        buf_reset(&labels);
+        buf_printf(&labels, "%s=\"other\"", label);
+        buf_append_byte(&labels, '\0');
+    }
+    if (!metric) metric = find_or_add(registry, GAUGE, name, labels.data, help);
+    pthread_mutex_unlock(&registry->mutex);
+    buf_fini(&labels);
+    return metric;
+}
+
+void metric_add(struct metric *metric, uint64_t by)
+{
+    atomic_fetch_add_explicit(&metric->count, by, memory_order_relaxed);
+}
+
+void metric_set(struct metric *metric, double value)
+{
+    atomic_store_explicit(&metric->value, value, memory_order_relaxed);
+}
+
+void metric_observe_many_ns(struct metric *metric, int64_t ns, uint64_t count)
+{
+    size_t i = 0;
+    while (i < BOUNDS && ns > bounds_ns[i]) i++;
+    atomic_fetch_add_explicit(&metric->buckets[i], count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&metric->sum_ns, ns * (int64_t)count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&metric->count, count, memory_order_relaxed);
+}
+
+void metric_observe_ns(struct metric *metric, int64_t ns)
+{
+    metric_observe_many_ns(metric, ns, 1);
+}
+
+uint64_t metric_count(const struct metric *metric)
+{
+    return atomic_load_explicit(&metric->count, memory_order_relaxed);
+}
+
+double metric_value(const struct metric *metric)
+{
+    return atomic_load_explicit(&metric->value, memory_order_relaxed);
+}
+
+double metric_quantile(const struct metric *metric, double q)
+{
+    uint64_t counts[BOUNDS + 1], total = 0;
+    for (size_t i = 0; i <= BOUNDS; i++) total += counts[i] = atomic_load_explicit(&metric->buckets[i], memory_order_relaxed);
+    if (!total) return 0;
+    double rank = q * (double)total, below = 0;
+    for (size_t i = 0; i < BOUNDS; i++) {
+        double here = (double)counts[i];
+        if (here > 0 && below + here >= rank) {
+            double from = i ? (double)bounds_ns[i - 1] : 0, to = (double)bounds_ns[i];
+            return (from + (to - from) * (rank - below) / here) / 1e9;
+        }
+        below += here;
+    }
+    return (double)bounds_ns[BOUNDS - 1] / 1e9;
+}
+
+// name{labels,extra} with braces only where there is something inside.
+static void write_name(struct buf *out, const char *name, const char *suffix, const char *labels, const char *extra)
+{
+    buf_append_text(out, name);
+    buf_append_text(out, suffix);
+    if (*labels || *extra) buf_printf(out, "{%s%s%s}", labels, *labels && *extra ? "," : "", extra);
+    buf_append_byte(out, ' ');
+}
+
+static void write_histogram(const struct metric *metric, struct buf *out)
+{
+    uint64_t cumulative = 0;
+    for (size_t i = 0; i <= BOUNDS; i++) {
+        char le[40] = "le=\"+Inf\"";
+        if (i < BOUNDS) snprintf(le, sizeof le, "le=\"%.10g\"", (double)bounds_ns[i] / 1e9);
+        cumulative += atomic_load_explicit(&metric->buckets[i], memory_order_relaxed);
+        write_name(out, metric->name, "_bucket", metric->labels, le);
+        buf_printf(out, "%llu\n", (unsigned long long)cumulative);
+    }
+    write_name(out, metric->name, "_sum", metric->labels, "");
+    buf_printf(out, "%.9f\n", (double)atomic_load_explicit(&metric->sum_ns, memory_order_relaxed) / 1e9);
+    write_name(out, metric->name, "_count", metric->labels, "");
+    // The buckets were read one by one while others count on: their own sum is the count that agrees with them.
+    buf_printf(out, "%llu\n", (unsigned long long)cumulative);
+}
+
+void metric_write(struct metric_registry *registry, enum metric_format format, struct buf *out)
+{
+    static const char *const kinds[] = {"counter", "gauge", "histogram"};
+    pthread_mutex_lock(&registry->mutex);
+    const char *family = "";
+    for (struct metric *metric = registry->first; metric; metric = metric->next) {
+        if (strcmp(family, metric->name)) {
+            family = metric->name;
+            // OpenMetrics names a counter's family without "_total".
+            size_t length = strlen(family);
+            if (format == METRIC_OPENMETRICS && metric->kind == COUNTER && length > 6) length -= 6;
+            buf_printf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)length, family, metric->help, (int)length, family, kinds[metric->kind]);
+        }
+        switch (metric->kind) {
+        case COUNTER:
+            write_name(out, metric->name, "", metric->labels, "");
+            buf_printf(out, "%llu\n", (unsigned long long)metric_count(metric));
+            break;
+        case GAUGE:
+            write_name(out, metric->name, "", metric->labels, "");
+            buf_printf(out, "%.17g\n", metric_value(metric));
+            break;
+        case HISTOGRAM: write_histogram(metric, out); break;
+        }
+    }
+    if (format == METRIC_OPENMETRICS) buf_append_text(out, "# EOF\n");
+    pthread_mutex_unlock(&registry->mutex);
+}

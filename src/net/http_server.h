@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small HTTP/1.1 server on libmicrohttpd: whole requests in, whole replies out, limits on everything.
+//
+// The path arrives raw: split it first, then decode each segment once (http_path_split does both). Requests are limited in size
+// (BUF_MAX_HTTP_REQUEST), header memory, connections and time. Handlers run on the server's threads, several at once.
+#ifndef FDP_NET_HTTP_SERVER_H
+#define FDP_NET_HTTP_SERVER_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/text.h"
+
+struct http_request {
+    const char *method;    // "GET"
+    const char *path;      // raw, without the query, starts with '/'
+    struct slice body;
+    struct arena *arena;   // of this request
+    void *connection;      // for http_query and http_header
+};
+
+struct http_reply {
+    int status;               // 200 unless set
+    const char *content_type; // "application/json" unless set; must outlive the call
+    struct buf body;
+};
+
+typedef void http_handler_fn(void *context, const struct http_request *request, struct http_reply *reply);
+
+struct http_server;
+
+// Listens on "host:port" (port 0: a free one). FATAL with ERR_CONFIG-like advice when the port is in use or the host is unknown.
+enum status http_server_start(struct http_server **out, const char *listen, http_handler_fn *handler, void *context, enum err_code code,
+                              struct err *err) MUST_CHECK;
+// "http://127.0.0.1:8081", with the port that was really bound.
+const char *http_server_url(const struct http_server *server);
+// Finishes requests under way, then stops.
+void http_server_stop(struct http_server *server);
+
+// The decoded value of a query parameter, "" when it has none, NULL when it is absent.
+const char *http_query(const struct http_request *request, const char *name);
+const char *http_header(const struct http_request *request, const char *name);
+
+enum { HTTP_PATH_MAX_SEGMENTS = 12 };
+// Splits at '/', then percent-decodes each segment; a trailing slash is ignored. Returns the number of segments, or -1 when the path
+// has too many, a broken escape or an escaped NUL. Segments live in the request's arena.
+int http_path_split(const struct http_request *request, const char *segments[HTTP_PATH_MAX_SEGMENTS]);
+
+#endif

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// The seam to a stream of records: topics with partitions, appended to durably, read by offset.
+//
+// A struct stream is one thread's handle; open as many as there are threads. Records travel as batches of record_row_type.
+// Positions are (topic, partition, offset). What is full or busy answers AGAIN, which pauses whoever appends.
+#ifndef FDP_STREAMING_STREAM_H
+#define FDP_STREAMING_STREAM_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "model/batch.h"
+#include "model/config.h"
+#include "model/record.h"
+
+enum { STREAM_TOPIC_MAX = 249, STREAM_GROUP_MAX = 255, STREAM_PARTITIONS_MAX = 1000 };
+
+struct stream_params {
+    const struct config *config; // streaming.*, data
+    const struct log *log;
+    struct metric_registry *metrics; // may be NULL
+    bool read_only;                  // a tool that must not create anything
+};
+
+struct stream_topic {
+    char name[STREAM_TOPIC_MAX + 1];
+    int32_t partitions;
+    int64_t retention_ms, retention_bytes; // -1: keep
+};
+
+struct stream_watermarks {
+    int64_t low;  // offset of the oldest record that is still there
+    int64_t high; // offset that the next record will get
+};
+
+struct stream_position {
+    char group[STREAM_GROUP_MAX + 1];
+    char topic[STREAM_TOPIC_MAX + 1];
+    int32_t partition;
+    int64_t next_offset, updated_us;
+};
+
+// Common head of every back end's own struct.
+struct stream {
+    const struct stream_ops *ops;
+};
+
+struct stream_ops {
+    const char *scheme; // "embedded", "kafka"
+    enum status (*open)(struct stream **out, const struct stream_params *params, struct err *err) MUST_CHECK;
+
+    // OK also when it exists with as many partitions; FATAL / ERR_STREAM when it exists with another number.
+    enum status (*topic_create)(struct stream *stream, const struct stream_topic *topic, struct err *err) MUST_CHECK;
+    enum status (*topic_delete)(struct stream *stream, const char *topic, struct err *err) MUST_CHECK;
+    // All topics, sorted by name, in `arena`.
+    enum status (*topics)(struct stream *stream, struct arena *arena, struct stream_topic **out, uint32_t *count, struct err *err) MUST_CHECK;
+
+    // Adds rows of record_row_type to a topic, each to the partition that record_partition gives its key (a null key goes to any).
+    // Durable only after flush has answered OK; a failed append or flush leaves nothing of what was added since the last flush.
+    enum status (*append)(struct stream *stream, const char *topic, const struct batch *records, struct err *err) MUST_CHECK;
+    enum status (*flush)(struct stream *stream, struct err *err) MUST_CHECK;
+
+    // Begins (or moves) reading of a partition at `offset`; its records carry `source` as provenance. Below the low watermark: FATAL.
+    enum status (*seek)(struct stream *stream, const char *topic, int32_t partition, int64_t source, int64_t offset, struct err *err) MUST_CHECK;
+    // Ends reading of a partition.
+    enum status (*unseek)(struct stream *stream, const char *topic, int32_t partition, struct err *err) MUST_CHECK;
+    // Waits for records of any partition that is read, until the deadline; then takes what there is, up to the batch's room. Offsets of
+    // one partition rise; a gap means offsets that hold no record. OK with rows, AGAIN at the deadline.
+    enum status (*poll)(struct stream *stream, struct batch *records, int64_t deadline_ns, struct err *err) MUST_CHECK;
+    // Wakes a poll from another thread.
+    void (*wake)(struct stream *stream);
+
+    enum status (*watermarks)(struct stream *stream, const char *topic, int32_t partition, struct stream_watermarks *out, struct err *err) MUST_CHECK;
+    // The first offset whose record's timestamp is at or after `us`; the high watermark when there is none.
+    enum status (*offset_at)(struct stream *stream, const char *topic, int32_t partition, int64_t us, int64_t *offset, struct err *err) MUST_CHECK;
+
+    // Positions of consumer groups, as a hint for tools; never trusted by us.
+    enum status (*position_hint)(struct stream *stream, const struct stream_position *positions, uint32_t count, struct err *err) MUST_CHECK;
+    enum status (*positions)(struct stream *stream, struct arena *arena, struct stream_position **out, uint32_t *count, struct err *err) MUST_CHECK;
+
+    // Deletes what retention allows; called now and then by the role that appends. `deleted` may be NULL.
+    enum status (*retain)(struct stream *stream, int64_t now_us, uint64_t *deleted, struct err *err) MUST_CHECK;
+    void (*close)(struct stream *stream);
+};
+
+extern const struct stream_ops stream_embedded;
+
+// Opens the back end that streaming.url names. FATAL / ERR_STREAM with what to do when it cannot.
+enum status stream_open(struct stream **out, const struct stream_params *params, struct err *err) MUST_CHECK;
+// Thin wrappers, so that callers write stream_poll(stream, ...) and NULL is fine for close.
+void stream_close(struct stream *stream);
+
+#endif
