@@ -40,6 +40,7 @@ struct avro_field {
     const struct json *default_value;  // NULL: no default; a JSON null is a default
     const char *const *aliases;
     uint32_t alias_count;
+    const struct json *json;           // its declaration, for order and other properties
 };
 
 // One node. A named type that is mentioned again is the same node, so the tree may have cycles.
@@ -56,17 +57,27 @@ struct avro_type {
     int32_t default_symbol;                     // of an enum; -1: none
     const struct avro_type *const *branches;    // of a union
     const struct avro_type *items;              // of an array or map
+    const struct json *json;                    // its declaration, for doc and other properties; NULL when it is a bare name
+    const struct avro_schema *schema;           // of a named type: the one that declares it
+    uint32_t min_bytes;                         // a datum of this type takes at least so many bytes
 };
 
-// A parsed schema owns all of its nodes. Immutable; may be used by many threads at once.
+// Named types, found by full name (open addressing).
+struct avro_names {
+    const struct avro_type **slots;
+    uint32_t capacity, count;
+};
+
+// A parsed schema owns all of its nodes but those of its references. Immutable; may be used by many threads at once.
 struct avro_schema {
     struct arena arena;
     const struct avro_type *root;
     const struct json *json;
+    struct avro_names names; // all that it may mention: its own and those of its references
 };
 
-// How strictly a schema is judged: strict for new ones (names, and defaults checked against their types; a default of a union may
-// match any branch), lenient for those already in a registry.
+// How strictly a schema is judged: strict for new ones (names, and defaults checked against their types as Avro Java 1.12 does: by kind
+// of JSON value, and a default of a union may match any branch), lenient for those already in a registry.
 enum avro_strictness { AVRO_LENIENT, AVRO_STRICT };
 
 // `references` are schemas whose named types the text may mention (NULL when there are none); they must outlive the result.
@@ -76,13 +87,15 @@ enum status avro_schema_parse(const char *text, size_t size, enum avro_strictnes
                               struct err *err) MUST_CHECK;
 void avro_schema_free(struct avro_schema *schema);
 
-// Avro Java's Schema.toString(): the text that registries store and compare. See avro/canonical.c for member order.
+// Avro Java's Schema.toString(): the text that registries store and compare. See avro/canonical.c for member order. Types that come from
+// references are printed by name only.
 void avro_schema_print(const struct avro_schema *schema, struct buf *out);
 // Parsing Canonical Form, and its CRC-64-AVRO fingerprint.
 void avro_schema_print_pcf(const struct avro_schema *schema, struct buf *out);
 uint64_t avro_schema_fingerprint(const struct avro_schema *schema);
 
-// True when both mean the same in every respect (names, types, defaults, order, logical types and properties); spelling is ignored.
+// True when both mean the same in every respect (names, types, defaults, order, logical types, docs, aliases and properties); spelling
+// is ignored.
 bool avro_schema_equal(const struct avro_schema *a, const struct avro_schema *b);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,8 +68,11 @@ void arena_reset(struct arena *arena)
 {
     struct arena_block *keep = arena->blocks;
     if (!keep) return;
-    // Keep the newest: blocks of a steady load have the same size, and a huge one is not kept for ever.
-    if (keep->bytes > 4 * arena->block_bytes) {
+    size_t wanted = arena->used_bytes + arena->used_bytes / 8;
+    if (wanted > ARENA_BLOCK_MAX) wanted = ARENA_BLOCK_MAX;
+    bool grow = keep->older && wanted > arena->block_bytes;
+    if (grow) arena->block_bytes = wanted;
+    if (grow || keep->bytes > arena->block_bytes) {
         blocks_free(keep);
         arena->blocks = NULL;
         arena->next = arena->end = NULL;
@@ -76,15 +80,20 @@ void arena_reset(struct arena *arena)
         blocks_free(keep->older);
         keep->older = NULL;
         arena->next = keep->data;
-        arena->end = keep->data + keep->bytes;
     }
     arena->used_bytes = 0;
 }
 
 static void *take(struct arena *arena, size_t size, size_t align)
 {
-    size_t pad = (size_t)(-(uintptr_t)arena->next) & (align - 1);
-    if (size > (size_t)(arena->end - arena->next) || pad > (size_t)(arena->end - arena->next) - size) {
+    size_t left = (size_t)(arena->end - arena->next), pad = (size_t)(-(uintptr_t)arena->next) & (align - 1);
+    arena->used_bytes += size + pad;
+    if (arena->blocks && size > arena->block_bytes) {
+        // A large piece is a block of its own, behind the one that is being filled.
+        arena->blocks->older = block_new(size, arena->blocks->older);
+        return arena->blocks->older->data;
+    }
+    if (!arena->blocks || size > left || pad > left - size) {
         arena->blocks = block_new(size > arena->block_bytes ? size : arena->block_bytes, arena->blocks);
         arena->next = arena->blocks->data;
         arena->end = arena->next + arena->blocks->bytes;
@@ -92,7 +101,6 @@ static void *take(struct arena *arena, size_t size, size_t align)
     }
     char *piece = arena->next + pad;
     arena->next = piece + size;
-    arena->used_bytes += size;
     return piece;
 }
 

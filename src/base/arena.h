@@ -14,14 +14,16 @@ struct arena_block;
 struct arena {
     struct arena_block *blocks; // newest first
     char *next, *end;           // free part of the newest block
-    size_t block_bytes;         // size of an ordinary block
+    size_t block_bytes;         // size of an ordinary block; grows with the load
     size_t used_bytes;          // given out since the last reset
 };
 
 void arena_init(struct arena *arena, size_t block_bytes);
 void arena_fini(struct arena *arena);
 
-// Takes everything back; keeps one block, so that a steady load allocates nothing.
+enum { ARENA_BLOCK_MAX = 1 << 20 };
+// Takes everything back, but keeps a block of up to ARENA_BLOCK_MAX bytes. A load that needed more than one block gets a larger one next
+// time: what fits into that much allocates nothing once it is steady.
 void arena_reset(struct arena *arena);
 
 // Memory for `size` bytes aligned to 16; not cleared. Never NULL.

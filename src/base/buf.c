@@ -30,11 +30,11 @@ char *buf_reserve(struct buf *buf, size_t size)
         buf->full = true;
         return NULL;
     }
-    if (size > buf->capacity - buf->size) {
+    if (!buf->data || size > buf->capacity - buf->size) {
         size_t capacity = buf->capacity ? buf->capacity : 256;
         while (capacity < buf->size + size) capacity *= 2;
         if (capacity > buf->max) capacity = buf->max;
-        char *data = realloc(buf->data, capacity);
+        char *data = realloc(buf->data, capacity + 1); // one more: printing wants to put its NUL somewhere
         if (!data) abort();
         buf->data = data;
         buf->capacity = capacity;
@@ -71,7 +71,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
     if (length >= 0 && (size_t)length < sizeof small) {
         buf_append(buf, small, (size_t)length);
     } else if (length >= 0) {
-        char *to = buf_reserve(buf, (size_t)length + 1);
+        char *to = buf_reserve(buf, (size_t)length);
         if (to) {
             vsnprintf(to, (size_t)length + 1, format, again);
             buf->size += (size_t)length;
@@ -98,6 +98,6 @@ void buf_append_json(struct buf *buf, const char *data, size_t size)
         default: buf_printf(buf, "\\u%04x", c);
         }
     }
-    buf_append(buf, data + start, size - start);
+    if (start < size) buf_append(buf, data + start, size - start);
     buf_append_byte(buf, '"');
 }

@@ -21,14 +21,16 @@ int64_t clock_mono_ns(void)
 
 int64_t clock_deadline_ms(int64_t ms)
 {
-    return clock_mono_ns() + ms * MS_NS;
+    int64_t ns, deadline;
+    if (__builtin_mul_overflow(ms, MS_NS, &ns) || __builtin_add_overflow(clock_mono_ns(), ns, &deadline)) return INT64_MAX;
+    return deadline;
 }
 
 int clock_left_ms(int64_t deadline_ns)
 {
-    int64_t left = deadline_ns - clock_mono_ns();
-    if (left <= 0) return 0;
-    left = (left + MS_NS - 1) / MS_NS;
+    int64_t now = clock_mono_ns();
+    if (deadline_ns <= now) return 0;
+    int64_t left = (deadline_ns - now - 1) / MS_NS + 1;
     return left > 3600000 ? 3600000 : (int)left;
 }
 
@@ -106,6 +108,18 @@ static bool take_char(struct slice *text, char c)
     return true;
 }
 
+// The decimals behind whole seconds, if there are any, cut to microseconds.
+static bool take_fraction(struct slice *text, int *us)
+{
+    *us = 0;
+    if (!take_char(text, '.')) return true;
+    int digits = 0, digit;
+    for (; take_number(text, 1, &digit); digits++)
+        if (digits < 6) *us = *us * 10 + digit;
+    for (int i = digits; i < 6; i++) *us *= 10;
+    return digits > 0;
+}
+
 static bool take_zone(struct slice *text, int *offset_minutes)
 {
     *offset_minutes = 0;
@@ -135,16 +149,7 @@ bool clock_parse(struct slice text, int64_t *us)
     if (text.size) {
         if (!take_char(&text, 'T') && !take_char(&text, ' ') && !take_char(&text, 't')) return false;
         if (!take_number(&text, 2, &hour) || !take_char(&text, ':') || !take_number(&text, 2, &minute)) return false;
-        if (take_char(&text, ':') && !take_number(&text, 2, &second)) return false;
-        if (take_char(&text, '.')) {
-            int digits = 0, digit;
-            while (text.size && take_number(&text, 1, &digit)) {
-                if (digits < 6) fraction = fraction * 10 + digit;
-                digits++;
-            }
-            if (digits == 0) return false;
-            for (; digits < 6; digits++) fraction *= 10;
-        }
+        if (take_char(&text, ':') && (!take_number(&text, 2, &second) || !take_fraction(&text, &fraction))) return false;
         if (hour > 23 || minute > 59 || second > 59) return false;
         if (!take_zone(&text, &zone)) return false;
     }

@@ -18,9 +18,9 @@ int64_t clock_mono_ns(void);
 #define SECOND_NS INT64_C(1000000000)
 #define SECOND_US INT64_C(1000000)
 
-// A deadline `ms` milliseconds from now, in the terms of clock_mono_ns.
+// A deadline `ms` milliseconds from now, in the terms of clock_mono_ns; for ever when that is further than it can tell.
 int64_t clock_deadline_ms(int64_t ms);
-// Milliseconds until the deadline, rounded up, at least 0: what poll(2) wants.
+// Milliseconds until the deadline, rounded up, at least 0 and at most an hour: what poll(2) wants.
 int clock_left_ms(int64_t deadline_ns);
 struct timespec;
 // Sleeps until the deadline or until a signal.

@@ -6,6 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
+// Ends a text that fills its `capacity` before a UTF-8 character that was cut in the middle, so that it can go into JSON.
+static void end_at_character(char *text, size_t capacity)
+{
+    size_t size = strlen(text), start = size;
+    if (size + 1 < capacity) return;
+    while (start > 0 && size - start < 4 && ((unsigned char)text[start - 1] & 0xc0) == 0x80) start--;
+    if (start == 0) return;
+    unsigned char lead = (unsigned char)text[start - 1];
+    size_t whole = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+    if (whole > size - start + 1) text[start - 1] = '\0';
+}
+
 enum status err_set_at(struct err *err, enum status status, enum err_code code, const char *origin, const char *format, ...)
 {
     if (!err) return status;
@@ -18,6 +30,7 @@ enum status err_set_at(struct err *err, enum status status, enum err_code code, 
     err->status = status;
     err->code = code;
     err->origin = origin;
+    end_at_character(text, sizeof text);
     memcpy(err->text, text, sizeof text);
     return status;
 }
@@ -30,9 +43,11 @@ enum status err_context(struct err *err, const char *format, ...)
     va_start(args, format);
     vsnprintf(context, sizeof context, format, args);
     va_end(args);
+    end_at_character(context, sizeof context);
     snprintf(text, sizeof text, "%s: %s", context, err->text);
     memcpy(err->text, text, sizeof err->text);
     err->text[sizeof err->text - 1] = '\0';
+    end_at_character(err->text, sizeof err->text);
     return err->status;
 }
 

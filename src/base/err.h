@@ -49,7 +49,8 @@ struct err {
 enum status err_set_at(struct err *err, enum status status, enum err_code code, const char *origin, const char *format, ...)
     PRINTF_LIKE(5, 6);
 
-// Puts "context: " in front of the text that is already there; status and code stay. Returns err->status.
+// Puts "context: " in front of the text that is already there; status and code stay. Returns err->status; FATAL when `err` is NULL, so a
+// caller for whom the class matters passes one.
 enum status err_context(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
 // "again", "retry", "reject", "fatal" or "ok".

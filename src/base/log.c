@@ -2,6 +2,7 @@
 // Formatting and writing of log lines.
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,49 +14,59 @@
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const char *const level_colors[] = {"\033[2m", "", "\033[33m", "\033[31m"};
 
-enum { LOG_LINE_MAX = 8192 };
+enum { LOG_LINE_MAX = 8192, LOG_LINE_TAIL = 64 };
 
-static void append_text_value(struct buf *line, const char *value)
+// A JSON string of any bytes: what is not UTF-8 becomes question marks, so that the line stays JSON.
+static void append_json(struct buf *line, const char *text)
 {
-    bool plain = *value != '\0';
-    for (const char *p = value; *p && plain; p++) plain = (unsigned char)*p > ' ' && *p != '"' && *p != '=';
-    if (plain)
-        buf_append_text(line, value);
-    else
-        buf_append_json(line, value, strlen(value));
-}
-
-static void format_text(const struct log *log, struct buf *line, enum log_level level, const char *component, const char *message,
-                        va_list fields)
-{
-    char time[CLOCK_TEXT_BYTES];
-    clock_format(clock_now_us() / 1000 * 1000, time);
-    buf_printf(line, "%s%-24s %-5s %-10s %s", log->color ? level_colors[level] : "", time, level_names[level], component, message);
-    for (const char *name; (name = va_arg(fields, const char *));) {
-        const char *value = va_arg(fields, const char *);
-        buf_printf(line, "  %s=", name);
-        append_text_value(line, value ? value : "null");
+    size_t size = strlen(text);
+    if (text_is_utf8(text, size)) {
+        buf_append_json(line, text, size);
+        return;
     }
-    if (log->color) buf_append_text(line, "\033[0m");
+    char copy[LOG_LINE_MAX];
+    if (size > sizeof copy) size = sizeof copy;
+    for (size_t i = 0; i < size; i++) copy[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+    buf_append_json(line, copy, size);
 }
 
-static void format_json(struct buf *line, enum log_level level, const char *component, const char *message, va_list fields)
+static void append_text(struct buf *line, const char *text)
 {
-    char time[CLOCK_TEXT_BYTES];
-    buf_printf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"component\":\"%s\",\"message\":", clock_format(clock_now_us(), time),
-               level_names[level], component);
-    buf_append_json(line, message, strlen(message));
-    for (const char *name; (name = va_arg(fields, const char *));) {
-        const char *value = va_arg(fields, const char *);
+    bool plain = *text != '\0';
+    for (const char *p = text; *p && plain; p++) plain = (unsigned char)*p > ' ' && *p != '"' && *p != '=' && *p != 0x7f;
+    if (plain && text_is_utf8(text, strlen(text)))
+        buf_append_text(line, text);
+    else
+        append_json(line, text);
+}
+
+static void append_field(const struct log *log, struct buf *line, const char *name, const char *value)
+{
+    if (log->format == LOG_JSON) {
         buf_append_byte(line, ',');
-        buf_append_json(line, name, strlen(name));
+        append_json(line, name);
         buf_append_byte(line, ':');
         if (value)
-            buf_append_json(line, value, strlen(value));
+            append_json(line, value);
         else
             buf_append_text(line, "null");
+    } else {
+        buf_printf(line, "  %s=", name);
+        append_text(line, value ? value : "null");
     }
-    buf_append_byte(line, '}');
+}
+
+static void append_head(const struct log *log, struct buf *line, enum log_level level, const char *component, const char *message)
+{
+    char time[CLOCK_TEXT_BYTES];
+    if (log->format == LOG_JSON) {
+        buf_printf(line, "{\"time\":\"%s\",\"level\":\"%s\",\"component\":\"%s\",\"message\":", clock_format(clock_now_us(), time),
+                   level_names[level], component);
+        append_json(line, message);
+    } else {
+        clock_format(clock_now_us() / 1000 * 1000, time);
+        buf_printf(line, "%s%-24s %-5s %-10s %s", log->color ? level_colors[level] : "", time, level_names[level], component, message);
+    }
 }
 
 void log_write(const struct log *log, enum log_level level, const char *component, const char *message, ...)
@@ -63,25 +74,26 @@ void log_write(const struct log *log, enum log_level level, const char *componen
     if (!log || level < log->level) return;
     struct buf line;
     buf_init(&line, LOG_LINE_MAX);
+    append_head(log, &line, level, component, message);
     va_list fields;
     va_start(fields, message);
-    if (log->format == LOG_JSON)
-        format_json(&line, level, component, message, fields);
-    else
-        format_text(log, &line, level, component, message, fields);
-    va_end(fields);
-    // A line that is too long is cut, not lost; as JSON it would no longer parse, so there only the message stays.
-    if (line.full && log->format == LOG_JSON) {
-        buf_reset(&line);
-        buf_printf(&line, "{\"level\":\"%s\",\"component\":\"%s\",\"message\":", level_names[level], component);
-        buf_append_json(&line, message, strlen(message));
-        buf_append_byte(&line, '}');
+    bool cut = false;
+    for (const char *name; (name = va_arg(fields, const char *));) {
+        size_t whole = line.size;
+        append_field(log, &line, name, va_arg(fields, const char *));
+        if (!line.full) continue;
+        // A field that does not fit is left out; the line stays whole, and says so.
+        line.size = whole;
+        line.full = false;
+        cut = true;
     }
-    line.full = false;
-    line.max = LOG_LINE_MAX + 1;
+    va_end(fields);
+    line.max += LOG_LINE_TAIL;
+    if (cut) append_field(log, &line, "cut", "true");
+    if (log->format == LOG_JSON) buf_append_byte(&line, '}');
+    if (log->format == LOG_TEXT && log->color) buf_append_text(&line, "\033[0m");
     buf_append_byte(&line, '\n');
-    ssize_t written = write(log->fd, line.data, line.size);
-    (void)written; // nowhere left to say it
+    while (write(log->fd, line.data, line.size) < 0 && errno == EINTR) continue; // any other failure: nowhere left to say it
     buf_fini(&line);
 }
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "base/text.h"
 
 enum kind { COUNTER, GAUGE, HISTOGRAM };
 
@@ -26,7 +26,7 @@ struct metric {
     char *name, *labels, *help;
     _Atomic uint64_t count;                // counter; observations of a histogram
     _Atomic double value;                  // gauge
-    _Atomic int64_t sum_ns;                // histogram
+    _Atomic double sum;                    // histogram, in seconds
     _Atomic uint64_t buckets[BOUNDS + 1];  // histogram, not cumulative; the last is +Inf
 };
 
@@ -70,6 +70,7 @@ static struct metric *find_or_add(struct metric_registry *registry, enum kind ki
     struct metric *after = registry->last;
     for (struct metric *metric = registry->first; metric; metric = metric->next) {
         if (strcmp(metric->name, name)) continue;
+        if (metric->kind != kind) abort(); // one family, one kind: a mistake in the program
         after = metric;
         if (!strcmp(metric->labels, labels ? labels : "")) return metric;
     }
@@ -112,14 +113,30 @@ struct metric *metric_histogram(struct metric_registry *registry, const char *na
     return get(registry, HISTOGRAM, name, labels, help);
 }
 
+// In quotes, as the text format wants it: only backslash, quote and newline have escapes, so other control characters cannot stay.
+static void append_label_value(struct buf *out, const char *value)
+{
+    bool utf8 = text_is_utf8(value, strlen(value));
+    buf_append_byte(out, '"');
+    for (const char *p = value; *p; p++) {
+        if (*p == '\\' || *p == '"' || *p == '\n') {
+            buf_append_byte(out, '\\');
+            buf_append_byte(out, *p == '\n' ? 'n' : *p);
+        } else {
+            bool printable = (unsigned char)*p >= 0x80 ? utf8 : *p >= 0x20 && *p != 0x7f;
+            buf_append_byte(out, printable ? *p : '?');
+        }
+    }
+    buf_append_byte(out, '"');
+}
+
 struct metric *metric_gauge_of_key(struct metric_registry *registry, const char *name, const char *label, const char *key,
                                    const char *help, uint32_t max_keys)
 {
     struct buf labels;
     buf_init(&labels, 1024);
     buf_printf(&labels, "%s=", label);
-    // A label value escapes backslash, quote and newline: what JSON does, for the text that symbols are made of.
-    buf_append_json(&labels, key, strlen(key));
+    append_label_value(&labels, key);
     buf_append_byte(&labels, '\0');
 
     pthread_mutex_lock(&registry->mutex);
@@ -153,10 +170,12 @@ void metric_set(struct metric *metric, double value)
 
 void metric_observe_many_ns(struct metric *metric, int64_t ns, uint64_t count)
 {
+    if (ns < 0) ns = 0; // a clock that was set back
     size_t i = 0;
     while (i < BOUNDS && ns > bounds_ns[i]) i++;
     atomic_fetch_add_explicit(&metric->buckets[i], count, memory_order_relaxed);
-    atomic_fetch_add_explicit(&metric->sum_ns, ns * (int64_t)count, memory_order_relaxed);
+    double sum = atomic_load_explicit(&metric->sum, memory_order_relaxed), add = (double)ns / 1e9 * (double)count;
+    while (!atomic_compare_exchange_weak_explicit(&metric->sum, &sum, sum + add, memory_order_relaxed, memory_order_relaxed)) continue;
     atomic_fetch_add_explicit(&metric->count, count, memory_order_relaxed);
 }
 
@@ -201,6 +220,21 @@ static void write_name(struct buf *out, const char *name, const char *suffix, co
     buf_append_byte(out, ' ');
 }
 
+// The shortest text that reads back the same.
+static void write_number(struct buf *out, double value)
+{
+    char text[40];
+    if (isnan(value) || isinf(value)) {
+        buf_append_text(out, isnan(value) ? "NaN\n" : value > 0 ? "+Inf\n" : "-Inf\n");
+        return;
+    }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    buf_printf(out, "%s\n", text);
+}
+
 static void write_histogram(const struct metric *metric, struct buf *out)
 {
     uint64_t cumulative = 0;
@@ -212,7 +246,7 @@ static void write_histogram(const struct metric *metric, struct buf *out)
         buf_printf(out, "%llu\n", (unsigned long long)cumulative);
     }
     write_name(out, metric->name, "_sum", metric->labels, "");
-    buf_printf(out, "%.9f\n", (double)atomic_load_explicit(&metric->sum_ns, memory_order_relaxed) / 1e9);
+    write_number(out, atomic_load_explicit(&metric->sum, memory_order_relaxed));
     write_name(out, metric->name, "_count", metric->labels, "");
     // The buckets were read one by one while others count on: their own sum is the count that agrees with them.
     buf_printf(out, "%llu\n", (unsigned long long)cumulative);
@@ -227,8 +261,9 @@ void metric_write(struct metric_registry *registry, enum metric_format format, s
         if (strcmp(family, metric->name)) {
             family = metric->name;
             // OpenMetrics names a counter's family without "_total".
-            size_t length = strlen(family);
-            if (format == METRIC_OPENMETRICS && metric->kind == COUNTER && length > 6) length -= 6;
+            size_t length = strlen(family), suffix = strlen("_total");
+            if (format == METRIC_OPENMETRICS && metric->kind == COUNTER && length > suffix && !strcmp(family + length - suffix, "_total"))
+                length -= suffix;
             buf_printf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)length, family, metric->help, (int)length, family, kinds[metric->kind]);
         }
         switch (metric->kind) {
@@ -238,7 +273,7 @@ void metric_write(struct metric_registry *registry, enum metric_format format, s
             break;
         case GAUGE:
             write_name(out, metric->name, "", metric->labels, "");
-            buf_printf(out, "%.17g\n", metric_value(metric));
+            write_number(out, metric_value(metric));
             break;
         case HISTOGRAM: write_histogram(metric, out); break;
         }

@@ -29,7 +29,7 @@ enum option_type {
 
 enum option_flags {
     OPTION_RELOADABLE = 1, // takes effect without a restart
-    OPTION_SECRET = 2,     // never shown; may be given as NAME-file
+    OPTION_SECRET = 2,     // of a text, or of the entries of a map: never shown; may be given as NAME-file, a file that holds it
     OPTION_REQUIRED = 4,   // of an element of OPTION_OBJECTS: must be there
 };
 
@@ -42,16 +42,23 @@ struct option_row {
     size_t at;                          // offsetof in the struct it is stored in
     const char *fallback;               // the default, in the words of the file; YAML flow for lists, maps and objects
     double min, max;                    // of numbers, durations (ms) and sizes (bytes); both 0: no limit
-    const char *words;                  // of OPTION_WORD: "earliest latest"
+    const char *words;                  // of OPTION_WORD: "earliest latest"; of a secret map: what names of secret entries hold (NULL: all)
     const char *unit;                   // for people: "ticks per second"
     const struct option_table *element; // of OPTION_OBJECTS
     const char *help;                   // one or two sentences, plain text
 };
 
+// What a group of options is about: "ingestion", "streaming.registry".
+struct option_section {
+    const char *name, *help;
+};
+
 struct option_table {
     size_t struct_bytes; // size of the struct that the rows store into
     size_t count;
-    const struct option_row *rows;
+    const struct option_row *rows; // those of one section stand together
+    size_t section_count;
+    const struct option_section *sections;
 };
 
 // The outcome of loading: the filled struct, and where each value came from ("default", "/etc/fdp/fdp.yaml:12", "FDP_STORAGE_URL",
@@ -62,7 +69,10 @@ struct option_values {
     const char **origins;
 };
 
-// Fills every row with its default.
+// Every call adds to what was loaded before and is stronger than it: defaults, file, environment, command line. After a failure the
+// values are good for nothing but option_values_fini.
+
+// Makes `out` and fills every row with its default.
 enum status option_load_defaults(const struct option_table *table, struct option_values *out, struct err *err) MUST_CHECK;
 void option_values_fini(struct option_values *values);
 
@@ -70,7 +80,8 @@ void option_values_fini(struct option_values *values);
 // range are ERR_CONFIG errors that name file and line, and the nearest key. A list in the file replaces the default list whole.
 enum status option_load_yaml(const struct option_table *table, struct option_values *out, const char *text, size_t size,
                              const char *name, struct err *err) MUST_CHECK;
-// `assignment` is "section.key=value"; scalars are taken as they are, lists, maps and objects are YAML flow.
+// `assignment` is "section.key=value"; scalars are taken as they are, lists, maps and objects are YAML flow. A list may also be given as
+// A,B,C, and one entry of a map as "section.map.entry=value".
 enum status option_load_set(const struct option_table *table, struct option_values *out, const char *assignment, const char *origin,
                             struct err *err) MUST_CHECK;
 // All FDP_SECTION_KEY of `environment` (NULL-terminated "NAME=value" array). Calls `unknown` (may be NULL) for FDP_* that no row has.
@@ -86,7 +97,7 @@ enum option_document {
     OPTION_SAMPLE_FILE, // YAML with comments: config/fdp.yaml
     OPTION_KEYS,        // a line per option: name, type, default, range, help
     OPTION_JSON_SCHEMA, // draft 2020-12, closed objects
-    OPTION_MAN,         // mdoc section 5 list items
+    OPTION_MAN,         // mdoc section 5: a list item per option
 };
 void option_write(const struct option_table *table, enum option_document document, struct buf *out);
 

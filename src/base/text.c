@@ -2,11 +2,11 @@
 // Checks and conversions on text.
 #include "base/text.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 bool text_is_utf8(const char *data, size_t size)
 {
+    if (!size) return true;
     const unsigned char *p = (const unsigned char *)data, *end = p + size;
     while (p < end) {
         // Eight ASCII bytes at a time: nearly all text here is.
@@ -65,7 +65,6 @@ bool text_to_double(struct slice text, double *value)
     memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
     char *end;
-    errno = 0;
     double number = strtod(copy, &end);
     if (end != copy + text.size || number - number != 0) return false;
     *value = number;
@@ -167,7 +166,7 @@ static size_t distance(const char *a, const char *b, size_t limit)
 
 const char *text_nearest(const char *name, const char *const *names, size_t count)
 {
-    size_t limit = strlen(name) / 3 + 1;
+    size_t limit = strlen(name) / 4 + 1;
     const char *nearest = NULL;
     for (size_t i = 0; i < count; i++) {
         size_t d = distance(name, names[i], limit);
@@ -191,7 +190,7 @@ uint64_t text_hash(const void *data, size_t size)
         hash ^= hash >> 32;
     }
     uint64_t word = 0;
-    memcpy(&word, p, size);
+    if (size) memcpy(&word, p, size);
     hash = (hash ^ word) * 0xff51afd7ed558ccdu;
     hash ^= hash >> 33;
     hash *= 0xc4ceb9fe1a85ec53u;

@@ -10,21 +10,23 @@ static size_t value_bytes(enum column_type type)
     return type == COLUMN_TEXT || type == COLUMN_BYTES ? sizeof(struct slice) : 8;
 }
 
+// Memory is not cleared and so not touched before it is used: a batch with room for many rows costs what the rows in it need.
 struct batch *batch_new(const struct row_type *type, uint32_t capacity)
 {
+    enum { PADDING = 16 };
+    size_t bytes = type->column_count * sizeof(struct column) + PADDING + 2 * ((size_t)capacity * 8 + PADDING);
+    for (uint32_t i = 0; i < type->column_count; i++) bytes += (size_t)capacity * (value_bytes(type->columns[i].type) + 1) + 2 * PADDING;
     struct batch *batch = calloc(1, sizeof *batch);
     if (!batch) abort();
     batch->type = type;
     batch->capacity = capacity;
-    batch->columns = calloc(type->column_count ? type->column_count : 1, sizeof *batch->columns);
-    batch->source = calloc(capacity ? capacity : 1, sizeof *batch->source);
-    batch->offset = calloc(capacity ? capacity : 1, sizeof *batch->offset);
-    if (!batch->columns || !batch->source || !batch->offset) abort();
+    arena_init(&batch->storage, bytes);
+    batch->columns = arena_alloc(&batch->storage, type->column_count * sizeof *batch->columns);
+    batch->source = arena_alloc(&batch->storage, (size_t)capacity * sizeof *batch->source);
+    batch->offset = arena_alloc(&batch->storage, (size_t)capacity * sizeof *batch->offset);
     for (uint32_t i = 0; i < type->column_count; i++) {
-        batch->columns[i].values = calloc(capacity ? capacity : 1, value_bytes(type->columns[i].type));
-        batch->columns[i].null = malloc(capacity ? capacity : 1);
-        if (!batch->columns[i].values || !batch->columns[i].null) abort();
-        memset(batch->columns[i].null, 1, capacity);
+        batch->columns[i].values = arena_alloc(&batch->storage, (size_t)capacity * value_bytes(type->columns[i].type));
+        batch->columns[i].null = arena_alloc(&batch->storage, capacity);
     }
     arena_init(&batch->arena, 32 << 10);
     return batch;
@@ -33,13 +35,7 @@ struct batch *batch_new(const struct row_type *type, uint32_t capacity)
 void batch_free(struct batch *batch)
 {
     if (!batch) return;
-    for (uint32_t i = 0; i < batch->type->column_count; i++) {
-        free(batch->columns[i].values);
-        free(batch->columns[i].null);
-    }
-    free(batch->columns);
-    free(batch->source);
-    free(batch->offset);
+    arena_fini(&batch->storage);
     arena_fini(&batch->arena);
     free(batch);
 }

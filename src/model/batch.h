@@ -55,6 +55,7 @@ struct batch {
     int64_t *source;        // provenance of each row: the number of its partition, given when reading began ...
     int64_t *offset;        // ... and its offset there
     struct arena arena;     // texts and bytes of the rows
+    struct arena storage;   // the arrays above
 };
 
 // A batch with room for `capacity` rows. Free with batch_free.

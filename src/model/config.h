@@ -25,7 +25,7 @@ struct config_topic {
     int64_t partitions;
 };
 
-// A route of ingestion leads to a topic; one of processing leads from a topic to a table.
+// A route of ingestion leads to a topic (`table` is NULL); one of processing leads from a topic to a table.
 struct config_route {
     const char *topic, *table, *select;
 };
@@ -93,5 +93,10 @@ struct config {
 
 // The whole table; its rows store into a struct config.
 extern const struct option_table config_options;
+
+// What a table cannot say: how options must fit together (names, addresses, routes to topics that exist). Calls `problem` (may be NULL) for
+// each with the option's name and a text for people; returns how many there are.
+typedef void config_problem_fn(void *context, const char *option, const char *text);
+uint32_t config_check(const struct config *config, config_problem_fn *problem, void *context);
 
 #endif

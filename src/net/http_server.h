@@ -12,11 +12,12 @@
 #include "base/text.h"
 
 struct http_request {
-    const char *method;    // "GET"
+    const char *method;    // "GET"; HEAD arrives as GET, its body is left out of the answer
     const char *path;      // raw, without the query, starts with '/'
+    const char *query;     // raw, what follows '?'; "" when there is none
     struct slice body;
     struct arena *arena;   // of this request
-    void *connection;      // for http_query and http_header
+    void *connection;      // for http_header; NULL: a request without headers
 };
 
 struct http_reply {
@@ -25,16 +26,24 @@ struct http_reply {
     struct buf body;
 };
 
+enum {
+    HTTP_SERVER_MAX_CONNECTIONS = 512,
+    HTTP_SERVER_HEADER_BYTES = 32 << 10, // of one request, line and headers together
+    HTTP_SERVER_IDLE_SECONDS = 30,       // a connection on which nothing moves is closed
+    HTTP_SERVER_STOP_MS = 2000,
+};
+
 typedef void http_handler_fn(void *context, const struct http_request *request, struct http_reply *reply);
 
 struct http_server;
 
-// Listens on "host:port" (port 0: a free one). FATAL with ERR_CONFIG-like advice when the port is in use or the host is unknown.
+// Listens on "host:port", "[ipv6]:port" or ":port" for all addresses (port 0: a free one). FATAL / `code` with advice when the port is in
+// use or the host is unknown.
 enum status http_server_start(struct http_server **out, const char *listen, http_handler_fn *handler, void *context, enum err_code code,
                               struct err *err) MUST_CHECK;
-// "http://127.0.0.1:8081", with the port that was really bound.
+// "http://127.0.0.1:8081", with the port that was really bound: where clients on this machine reach it.
 const char *http_server_url(const struct http_server *server);
-// Finishes requests under way, then stops.
+// Finishes requests under way (for at most HTTP_SERVER_STOP_MS), then stops. NULL is fine.
 void http_server_stop(struct http_server *server);
 
 // The decoded value of a query parameter, "" when it has none, NULL when it is absent.

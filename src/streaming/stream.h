@@ -87,7 +87,11 @@ extern const struct stream_ops stream_embedded;
 
 // Opens the back end that streaming.url names. FATAL / ERR_STREAM with what to do when it cannot.
 enum status stream_open(struct stream **out, const struct stream_params *params, struct err *err) MUST_CHECK;
-// Thin wrappers, so that callers write stream_poll(stream, ...) and NULL is fine for close.
-void stream_close(struct stream *stream);
+void stream_close(struct stream *stream); // NULL is fine
+
+// Where ingestion puts what it cannot decode or route: one partition, no schema.
+#define STREAM_REJECTED_TOPIC "tickers.rejected"
+// Creates the topics of streaming.topics and STREAM_REJECTED_TOPIC where they are missing: every role does so at its start.
+enum status stream_create_topics(struct stream *stream, const struct config *config, struct err *err) MUST_CHECK;
 
 #endif

@@ -21,10 +21,11 @@ struct transform_route {
     const struct row_type *output; // what its columns go into
 };
 
-// Compiles all routes. Errors are FATAL / ERR_CONFIG: they name the route, quote what is wrong and say what is allowed (unknown column:
-// the nearest; ORDER BY and so on: why not; a required output column that the SELECT does not give).
-enum status transform_new(const struct row_type *input, const struct transform_route *routes, uint32_t route_count,
-                          struct transform **out, struct err *err) MUST_CHECK;
+// Compiles all routes. The types must outlive the transform; the texts of the routes need not. Errors are FATAL / ERR_CONFIG: they name
+// the route, quote what is wrong and say what is allowed (unknown column: the nearest; ORDER BY and so on: why not; a required output
+// column that the SELECT does not give).
+enum status transform_new(const struct row_type *input, const struct transform_route *routes, uint32_t route_count, struct transform **out,
+                          struct err *err) MUST_CHECK;
 void transform_free(struct transform *transform);
 
 enum outcome {
@@ -42,7 +43,8 @@ struct transform_outcome {
 
 // Runs the routes over `input`. `outputs[i]` (of routes[i].output's type; several routes may share one batch) gets route i's rows
 // appended; it must have room for input->rows more. Its texts point into the input batch or its own arena: keep the input as long as the
-// outputs. `outcomes` has input->rows entries. Fails only with RETRY or FATAL (out of memory, a bug); bad rows are outcomes.
+// outputs. `outcomes` has input->rows entries. Fails only with RETRY or FATAL (out of memory, a bug); bad rows are outcomes. After a
+// failure the outputs may hold rows of the routes before it.
 enum status transform_run(struct transform *transform, struct batch *input, struct batch *const *outputs,
                           struct transform_outcome *outcomes, struct err *err) MUST_CHECK;
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// SQLite connections: opening, error classes, migrations.
+#include "base/database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/asset.h"
+
+enum status database_err(sqlite3 *db, const char *doing, enum err_code code, struct err *err)
+{
+    // SQLite 3.40 often reports 0 as the system's error; then errno still holds it.
+    int system = sqlite3_system_errno(db) ? sqlite3_system_errno(db) : errno;
+    int rc = sqlite3_extended_errcode(db);
+    const char *path = sqlite3_db_filename(db, "main"), *text = sqlite3_errmsg(db);
+    if (!path) path = "the database";
+    switch (rc & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return err_set(err, AGAIN, code, "cannot %s: %s is locked by another process; if this goes on, see which one has it open", doing, path);
+    case SQLITE_FULL:
+        return err_set(err, AGAIN, code, "cannot %s: no space left on the disk of %s; free some, the work goes on by itself", doing, path);
+    case SQLITE_IOERR:
+        if (system == ENOSPC || system == EDQUOT || system == EFBIG)
+            return err_set(err, AGAIN, code, "cannot %s: no space left on the disk of %s; free some, the work goes on by itself", doing, path);
+        return err_set(err, FATAL, code, "cannot %s: reading or writing %s failed (%s, errno %d: %s); check the disk", doing, path, text,
+                       system, strerror(system));
+    case SQLITE_CONSTRAINT: return err_set(err, REJECT, code, "cannot %s: %s", doing, text);
+    case SQLITE_NOTADB:
+        return err_set(err, FATAL, code, "cannot %s: %s is not an SQLite database; move it away, or choose another folder with --data", doing, path);
+    case SQLITE_CORRUPT:
+        return err_set(err, FATAL, code, "cannot %s: %s is damaged (%s); restore it from a copy, or move it away to start anew", doing, path, text);
+    case SQLITE_READONLY:
+        return err_set(err, FATAL, code, "cannot %s: %s may not be written; check the permissions of the file and its folder", doing, path);
+    default: return err_set(err, FATAL, code, "cannot %s: %s", doing, text);
+    }
+}
+
+// Makes the folders on the way to `path`.
+static enum status make_folders(const char *path, enum err_code code, struct err *err)
+{
+    char folder[4096];
+    if (strlen(path) >= sizeof folder) return err_set(err, FATAL, code, "the path of the data folder is too long: %.100s...", path);
+    strcpy(folder, path); // fits: checked above
+    for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(folder, 0777) && errno != EEXIST)
+            return err_set(err, FATAL, code, "cannot make the folder %s: %s; choose a writable one with --data", folder, strerror(errno));
+        *slash = '/';
+    }
+    return OK;
+}
+
+// SQLite only says "unable to open database file": find out why.
+static enum status why_not_open(const struct database_params *params, struct err *err)
+{
+    int fd = open(params->path, params->read_only ? O_RDONLY : O_RDWR | O_CREAT, 0666);
+    int why = fd < 0 ? errno : 0;
+    if (fd >= 0) close(fd);
+    if (why == ENOENT && params->read_only)
+        return err_set(err, FATAL, params->code, "there is no %s; name the folder of a pipeline that has run with --data", params->path);
+    return err_set(err, FATAL, params->code, "cannot open %s: %s; choose a writable folder with --data", params->path,
+                   why ? strerror(why) : "its folder cannot be written");
+}
+
+static enum status set_up(sqlite3 *db, const struct database_params *params, struct err *err)
+{
+    sqlite3_busy_timeout(db, params->busy_ms);
+    sqlite3_extended_result_codes(db, 1);
+    if (params->read_only) return database_exec(db, "PRAGMA query_only = 1; SELECT count(*) FROM sqlite_schema", "open the database", params->code, err);
+    TRY(database_exec(db, "PRAGMA journal_mode = WAL", "open the database", params->code, err));
+    return database_exec(db, params->sync == DATABASE_SYNC_FULL ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
+                         "open the database", params->code, err);
+}
+
+enum status database_open(sqlite3 **out, const struct database_params *params, struct err *err)
+{
+    *out = NULL;
+    if (!params->read_only) TRY(make_folders(params->path, params->code, err));
+    sqlite3 *db;
+    // A reader of a WAL database needs to write its shared memory: read-only is kept by query_only, not by the way it is opened.
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (params->read_only ? 0 : SQLITE_OPEN_CREATE);
+    int rc = sqlite3_open_v2(params->path, &db, flags, NULL);
+    if (!db) abort();
+    enum status status = rc != SQLITE_OK ? why_not_open(params, err) : set_up(db, params, err);
+    if (status != OK) {
+        sqlite3_close(db);
+        return status;
+    }
+    *out = db;
+    return OK;
+}
+
+void database_close(sqlite3 *db)
+{
+    sqlite3_close(db);
+}
+
+enum status database_exec(sqlite3 *db, const char *sql, const char *doing, enum err_code code, struct err *err)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? OK : database_err(db, doing, code, err);
+}
+
+enum status database_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, enum err_code code, struct err *err)
+{
+    if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL) == SQLITE_OK) return OK;
+    return database_err(db, "prepare a statement", code, err);
+}
+
+enum status database_step(sqlite3 *db, sqlite3_stmt *statement, const char *doing, enum err_code code, struct err *err)
+{
+    int rc;
+    do {
+        rc = sqlite3_step(statement);
+    } while (rc == SQLITE_ROW);
+    enum status status = rc == SQLITE_DONE ? OK : database_err(db, doing, code, err);
+    sqlite3_reset(statement);
+    return status;
+}
+
+static int user_version(sqlite3 *db)
+{
+    sqlite3_stmt *statement = NULL;
+    int version = -1;
+    if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+        version = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return version;
+}
+
+// Inside the write lock: another process may have been here first.
+static enum status apply(sqlite3 *db, const struct asset *file, int number, enum err_code code, struct err *err)
+{
+    TRY(database_exec(db, "BEGIN IMMEDIATE", "migrate", code, err));
+    enum status status = OK;
+    if (user_version(db) < number) {
+        char *sql = sqlite3_mprintf("%.*s;PRAGMA user_version = %d", (int)file->content.size, file->content.data, number);
+        status = database_exec(db, sql, file->name, code, err);
+        sqlite3_free(sql);
+    }
+    if (status == OK) status = database_exec(db, "COMMIT", "migrate", code, err);
+    if (status != OK) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+enum status database_migrate(sqlite3 *db, const char *prefix, enum err_code code, struct err *err)
+{
+    size_t length = strlen(prefix);
+    int newest = 0;
+    for (size_t i = 0; i < asset_count; i++) {
+        if (strncmp(assets[i].name, prefix, length) || assets[i].name[length] != '/') continue;
+        newest = (int)strtol(assets[i].name + length + 1, NULL, 10);
+        if (user_version(db) < newest) TRY(apply(db, &assets[i], newest, code, err));
+    }
+    if (user_version(db) > newest)
+        return err_set(err, FATAL, code, "%s was made by a newer version of this program (%d, this one knows %d); use that version",
+                       sqlite3_db_filename(db, "main"), user_version(db), newest);
+    return OK;
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting, waiting, stopping.
+#include "cli/role.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/status_line.h"
+
+enum {
+    TICK_MS = 200,          // how often the loop turns
+    DRAIN_LIMIT_MS = 20000, // after a signal; a second one ends at once
+};
+
+const char *role_registry_url(const struct config *config, char out[512])
+{
+    if (*config->streaming.registry.url) return config->streaming.registry.url;
+    snprintf(out, 512, "http://%s", config->streaming.registry.listen);
+    return out;
+}
+
+// --- Starting ---
+
+static enum status load_schemas(struct role *role, struct err *err)
+{
+    struct registry_client *client;
+    uint32_t loaded = 0;
+    TRY(registry_client_open(&client, registry_server_url(role->registry), &role->app->log, role->app->metrics, err));
+    enum status status = registry_load(client, role->app->config->streaming.schemas, &role->app->log, &loaded, err);
+    registry_client_close(client);
+    return status;
+}
+
+static enum status start_registry(struct role *role, struct err *err)
+{
+    struct registry_server_params params = {role->app->config, &role->app->log, role->app->metrics};
+    return registry_server_start(&role->registry, &params, err);
+}
+
+static const char *registry_url(const struct role *role, char out[512])
+{
+    return role->registry ? registry_server_url(role->registry) : role_registry_url(role->app->config, out);
+}
+
+static bool process_part_ready(const void *part, const char **why)
+{
+    return process_ready(part, why);
+}
+
+static enum status start_process(struct role *role, struct err *err)
+{
+    char url[512];
+    struct process_params params = {role->app->config, registry_url(role, url), &role->app->log, role->app->metrics, board_update, role->board};
+    TRY(process_start(&role->process, &params, err));
+    health_add(role->health, "processing", process_part_ready, role->process);
+    return OK;
+}
+
+static bool ingest_part_ready(const void *part, const char **why)
+{
+    return ingest_ready(part, why);
+}
+
+static enum status start_ingest(struct role *role, struct err *err)
+{
+    char url[512];
+    struct ingest_params params = {.config = role->app->config, .registry_url = registry_url(role, url), .log = &role->app->log, .metrics = role->app->metrics};
+    if (role->simulator) {
+        params.market_url = simulator_url(role->simulator);
+        params.market_symbol_count = simulator_symbols(role->simulator, &params.market_symbols);
+    }
+    TRY(ingest_start(&role->ingest, &params, err));
+    health_add(role->health, "ingestion", ingest_part_ready, role->ingest);
+    return OK;
+}
+
+// The worker before ingestion, so that its backlog is what waited at the start.
+static enum status start(struct role *role, unsigned parts, struct err *err)
+{
+    const struct app *app = role->app;
+    if (parts & ROLE_REGISTRY) TRY(start_registry(role, err));
+    if (parts & ROLE_REGISTRY && parts & ROLE_PROCESS) TRY(load_schemas(role, err));
+    if (parts & ROLE_SIMULATOR) TRY(simulator_start(&role->simulator, app->config, &app->log, app->metrics, err));
+    if (parts & ROLE_PROCESS) TRY(start_process(role, err));
+    if (parts & ROLE_INGEST) TRY(start_ingest(role, err));
+    if (parts & ROLE_MONITOR)
+        TRY(monitor_start(&role->monitor, app->config, app->metrics, role->health, parts & ROLE_PROCESS ? role->board : NULL, err));
+    return OK;
+}
+
+static void say_addresses(const struct role *role)
+{
+    if (role->simulator) printf("simulator: listening on %s\n", simulator_url(role->simulator));
+    if (role->registry) printf("registry: listening on %s\n", registry_server_url(role->registry));
+    if (role->monitor) printf("monitoring: listening on %s/\n", monitor_url(role->monitor));
+    fflush(stdout);
+}
+
+// --- Waiting ---
+
+static bool part_failed(const struct role *role)
+{
+    return (role->ingest && ingest_failed(role->ingest)) || (role->process && process_failed(role->process));
+}
+
+// Returns when it is time to stop. SIGHUP does nothing yet to a configuration that cannot change: it must not end the program.
+static void wait_for_the_end(struct role *role, const sigset_t *signals, int64_t end_ns)
+{
+    struct status_line line;
+    status_line_open(&line, role->app->metrics);
+    while (!part_failed(role) && clock_mono_ns() < end_ns) {
+        health_beat(role->health);
+        status_line_show(&line);
+        struct timespec tick = {.tv_nsec = TICK_MS * MS_NS};
+        int got = sigtimedwait(signals, NULL, &tick);
+        if (got == SIGINT || got == SIGTERM) break;
+    }
+    status_line_close(&line);
+}
+
+// --- Stopping ---
+
+static int stop(struct role *role)
+{
+    struct err err;
+    int code = EXIT_DONE;
+    int64_t deadline_ns = clock_deadline_ms(DRAIN_LIMIT_MS);
+    health_stopping(role->health);
+    if (ingest_stop(role->ingest, deadline_ns, &role->ingested, &err) != OK) code = app_fail(role->app, &err);
+    simulator_stop(role->simulator);
+    if (process_stop(role->process, deadline_ns, &role->processed, &err) != OK) code = app_fail(role->app, &err);
+    monitor_stop(role->monitor);
+    registry_server_stop(role->registry);
+    board_free(role->board);
+    health_free(role->health);
+    return code;
+}
+
+int role_run(struct role *role, struct app *app, unsigned parts)
+{
+    *role = (struct role){.app = app, .health = health_new(), .board = board_new()};
+    int64_t for_ms = 0;
+    const char *duration = app_flag(app, "for");
+    if (duration && (!clock_parse_duration(slice_of(duration), &for_ms) || for_ms > INT64_C(366) * 86400000)) {
+        stop(role);
+        return app_usage(app, "--for wants a duration such as 500ms, 10s or 5m, not \"%s\"", duration);
+    }
+    // Blocked in every thread; the loop takes them one by one.
+    sigset_t signals, before;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, &before);
+
+    struct err err;
+    int code = EXIT_DONE;
+    if (start(role, parts, &err) == OK) {
+        say_addresses(role);
+        wait_for_the_end(role, &signals, duration ? clock_deadline_ms(for_ms) : INT64_MAX);
+    } else {
+        code = app_fail(app, &err);
+    }
+    // From here on a second Ctrl-C ends the program at once.
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int stopped = stop(role);
+    return code ? code : stopped;
+}

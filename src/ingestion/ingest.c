@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+// The ingestion role's two threads.
+#include "ingestion/ingest.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/queue.h"
+#include "ingestion/feed.h"
+#include "ingestion/publish.h"
+#include "ingestion/source.h"
+#include "ingestion/symbols.h"
+#include "model/quote.h"
+
+static const char component[] = "ingestion";
+
+enum {
+    POLL_MS = 200,      // how often an idle thread looks whether it should stop
+    BACKOFF_MIN_MS = 50,
+    BACKOFF_MAX_MS = 5000,
+    RETAIN_INTERVAL_MS = 10000,
+};
+
+// Who may touch what: fields above `feed` are set before the threads start; then each thread's own; the rest is atomic or locked.
+struct ingest {
+    struct ingest_params params;
+    struct source source;
+    struct registry_client *registry;
+    struct publisher *publisher;
+    struct queue *idle, *ready; // of struct publication
+    struct publication **publications;
+    uint32_t publication_count;
+    pthread_t feed_thread, publish_thread;
+
+    struct feed *feed;             // feed thread's
+    struct symbols *symbols;       // feed thread's
+    uint64_t received, duplicates; // feed thread's
+
+    struct stream *stream;   // publish thread's
+    uint64_t published;      // publish thread's
+    int64_t next_retain_ns;  // publish thread's
+
+    _Atomic int64_t stop_ns; // deadline once stopping, else 0
+    atomic_bool failed, stream_down;
+    pthread_mutex_t failure_lock;
+    struct err failure;
+
+    struct metric *received_total, *duplicates_total, *published_total, *rejected_total, *append_errors, *retained, *queue_fill;
+    struct metric *stage_append, *stage_encode, *stage_published;
+};
+
+static void fail(struct ingest *self, const struct err *err)
+{
+    pthread_mutex_lock(&self->failure_lock);
+    if (!atomic_load(&self->failed)) {
+        self->failure = *err;
+        atomic_store(&self->failed, true);
+        log_err(self->params.log, LOG_ERROR, component, "ingestion stops", err);
+    }
+    pthread_mutex_unlock(&self->failure_lock);
+    queue_close(self->idle);
+    queue_close(self->ready);
+}
+
+static bool stopping(struct ingest *self)
+{
+    return atomic_load(&self->stop_ns) || atomic_load(&self->failed);
+}
+
+static bool past_deadline(struct ingest *self)
+{
+    int64_t stop_ns = atomic_load(&self->stop_ns);
+    return atomic_load(&self->failed) || (stop_ns && clock_mono_ns() >= stop_ns);
+}
+
+// --- Feed thread ---
+
+// Drops repeats among the rows that came since `from`.
+static void drop_repeats(struct ingest *self, struct batch *quotes, uint32_t from, uint8_t *keep)
+{
+    uint32_t repeated = 0;
+    memset(keep, 1, quotes->rows);
+    for (uint32_t row = from; row < quotes->rows; row++) {
+        if (batch_is_null(quotes, QUOTE_ID, row) || batch_is_null(quotes, QUOTE_EVENT_ID, row)) continue;
+        int64_t time_us = batch_is_null(quotes, QUOTE_TIME, row) ? INT64_MIN : quotes->columns[QUOTE_TIME].int64[row];
+        keep[row] = !symbols_repeated(self->symbols, quotes->columns[QUOTE_ID].text[row], quotes->columns[QUOTE_EVENT_ID].text[row], time_us);
+        repeated += !keep[row];
+    }
+    if (!repeated) return;
+    batch_cut(quotes, keep);
+    self->duplicates += repeated;
+    metric_add(self->duplicates_total, repeated);
+}
+
+static enum status feed_once(struct ingest *self, struct publication *publication, uint8_t *keep, struct err *err)
+{
+    uint32_t quotes = publication->quotes->rows, rejects = publication->rejects->rows;
+    enum status status = self->source.ops->poll(self->feed, publication->quotes, publication->rejects, clock_deadline_ms(POLL_MS), err);
+    uint64_t received = publication->quotes->rows - quotes + publication->rejects->rows - rejects;
+    self->received += received;
+    metric_add(self->received_total, received);
+    if (publication->quotes->rows > quotes) drop_repeats(self, publication->quotes, quotes, keep);
+    return status;
+}
+
+static bool has_room(const struct publication *publication)
+{
+    return !batch_full(publication->quotes) && publication->rejects->rows < publication->quotes->capacity;
+}
+
+// Hands a publication over at once when the publisher is free; while it is busy, goes on filling it, so that batches grow with the load.
+static enum status feed_until_stopped(struct ingest *self, uint8_t *keep, struct err *err)
+{
+    void *item = NULL;
+    struct publication *publication = NULL;
+    while (!stopping(self)) {
+        if (!publication) {
+            if (queue_pop(self->idle, &item, clock_deadline_ms(POLL_MS)) != OK) continue;
+            publication = item;
+            publication_reset(self->publisher, publication);
+        }
+        if (has_room(publication)) {
+            enum status status = feed_once(self, publication, keep, err);
+            if (status != OK && status != AGAIN) return status;
+        }
+        if (!publication->quotes->rows && !publication->rejects->rows) continue;
+        int64_t wait_ms = has_room(publication) ? 0 : POLL_MS;
+        if (queue_push(self->ready, publication, clock_deadline_ms(wait_ms)) == OK) publication = NULL;
+        metric_set(self->queue_fill, (double)queue_fill(self->ready));
+    }
+    while (publication && !past_deadline(self))
+        if (queue_push(self->ready, publication, clock_deadline_ms(POLL_MS)) == OK) publication = NULL;
+    return OK;
+}
+
+static void *feed_main(void *context)
+{
+    struct ingest *self = context;
+    pthread_setname_np(pthread_self(), "fdp-feed");
+    uint8_t *keep = malloc((size_t)self->params.config->ingestion.batch_rows);
+    if (!keep) abort();
+    struct err err;
+    if (feed_until_stopped(self, keep, &err) != OK) fail(self, &err);
+    free(keep);
+    queue_close(self->ready);
+    return NULL;
+}
+
+// --- Publish thread ---
+
+static enum status append(struct ingest *self, const struct publication *publication, struct err *err)
+{
+    int64_t wait_ms = BACKOFF_MIN_MS;
+    enum status status;
+    while ((status = publisher_append(self->publisher, publication, self->stream, err)) == AGAIN || status == RETRY) {
+        metric_add(self->append_errors, 1);
+        if (!atomic_exchange(&self->stream_down, true)) log_err(self->params.log, LOG_WARN, component, "the stream does not take records; the feed waits", err);
+        for (int64_t end_ns = clock_deadline_ms(wait_ms); clock_mono_ns() < end_ns && !past_deadline(self);)
+            clock_sleep_until(clock_deadline_ms(BACKOFF_MIN_MS));
+        if (past_deadline(self)) return FATAL;
+        wait_ms = wait_ms < BACKOFF_MAX_MS ? 2 * wait_ms : BACKOFF_MAX_MS;
+    }
+    if (status == OK && atomic_exchange(&self->stream_down, false)) log_info(self->params.log, component, "the stream takes records again");
+    return status;
+}
+
+static void observe_published(struct ingest *self, const struct publication *publication)
+{
+    const struct batch *quotes = publication->quotes;
+    int64_t now_us = clock_now_us();
+    for (uint32_t row = 0; row < quotes->rows; row++)
+        metric_observe_ns(self->stage_published, (now_us - quotes->columns[QUOTE_INGESTION_TS].int64[row]) * 1000);
+}
+
+static enum status publish(struct ingest *self, struct publication *publication, struct err *err)
+{
+    int64_t began_ns = clock_mono_ns();
+    TRY(publisher_encode(self->publisher, publication, self->source.source_api, err));
+    int64_t encoded_ns = clock_mono_ns();
+    TRY(append(self, publication, err));
+    metric_observe_ns(self->stage_encode, encoded_ns - began_ns);
+    metric_observe_ns(self->stage_append, clock_mono_ns() - encoded_ns);
+    observe_published(self, publication);
+    uint64_t records = publication_records(self->publisher, publication);
+    self->published += records;
+    metric_add(self->published_total, records);
+    metric_add(self->rejected_total, publication->rejects->rows);
+    return OK;
+}
+
+// Deletes what retention allows. The stream may be busy or full: then it is tried again later.
+static void retain(struct ingest *self)
+{
+    if (clock_mono_ns() < self->next_retain_ns) return;
+    self->next_retain_ns = clock_deadline_ms(RETAIN_INTERVAL_MS);
+    struct err err;
+    uint64_t deleted = 0;
+    if (self->stream->ops->retain(self->stream, clock_now_us(), &deleted, &err) != OK)
+        log_err(self->params.log, LOG_DEBUG, component, "retention has to wait", &err);
+    metric_add(self->retained, deleted);
+}
+
+static enum status publish_until_closed(struct ingest *self, struct err *err)
+{
+    for (;;) {
+        void *item;
+        enum status status = queue_pop(self->ready, &item, clock_deadline_ms(POLL_MS));
+        if (status != OK && status != AGAIN) return OK; // closed and empty
+        if (status == OK) {
+            TRY(publish(self, item, err));
+            if (queue_push(self->idle, item, clock_deadline_ms(POLL_MS)) != OK) return OK;
+        }
+        retain(self);
+    }
+}
+
+static void *publish_main(void *context)
+{
+    struct ingest *self = context;
+    pthread_setname_np(pthread_self(), "fdp-publish");
+    struct err err;
+    if (publish_until_closed(self, &err) != OK) fail(self, &err);
+    queue_close(self->idle);
+    return NULL;
+}
+
+// --- Starting and stopping ---
+
+static void make_metrics(struct ingest *self)
+{
+    struct metric_registry *metrics = self->params.metrics;
+    self->received_total = metric_counter(metrics, "fdp_ingestion_received_total", NULL, "Frames that carried a quote, good or bad");
+    self->duplicates_total = metric_counter(metrics, "fdp_ingestion_duplicates_total", NULL, "Quotes equal to the last of their symbol, dropped");
+    self->published_total = metric_counter(metrics, "fdp_ingestion_published_total", NULL, "Records that the stream has acknowledged, rejects included");
+    self->rejected_total = metric_counter(metrics, "fdp_ingestion_rejected_total", NULL, "Frames that went to the topic of rejects");
+    self->append_errors = metric_counter(metrics, "fdp_streaming_append_errors_total", NULL, "Appends that had to be tried again");
+    self->retained = metric_counter(metrics, "fdp_streaming_retention_deleted_total", NULL, "Records that retention has removed");
+    self->queue_fill = metric_gauge(metrics, "fdp_queue_fill", "queue=\"ingestion\"", "Batches that wait in a queue");
+    static const char stage[] = "Time spent per stage boundary";
+    self->stage_encode = metric_histogram(metrics, "fdp_stage_seconds", "stage=\"route_and_encode\"", stage);
+    self->stage_append = metric_histogram(metrics, "fdp_stage_seconds", "stage=\"append\"", stage);
+    self->stage_published = metric_histogram(metrics, "fdp_stage_seconds", "stage=\"received_to_published\"", stage);
+}
+
+static enum status open_publisher(struct ingest *self, struct err *err)
+{
+    const struct ingest_params *params = &self->params;
+    struct stream_params stream_params = {params->config, params->log, params->metrics, false};
+    TRY(stream_open(&self->stream, &stream_params, err));
+    TRY(stream_create_topics(self->stream, params->config, err));
+    TRY(registry_client_open(&self->registry, params->registry_url, params->log, params->metrics, err));
+    enum status status;
+    bool said = false;
+    // The registry may come up after us, or get its schemas after us.
+    while ((status = publisher_new(&self->publisher, params->config, self->registry, err)) == RETRY) {
+        if (!said) log_err(params->log, LOG_WARN, component, "waiting for the registry", err);
+        said = true;
+        clock_sleep_until(clock_deadline_ms(500));
+    }
+    return status;
+}
+
+static enum status open_feed(struct ingest *self, struct err *err)
+{
+    const struct ingest_params *params = &self->params;
+    TRY(source_open(&self->source, params->config, params->market_url, params->market_symbols, params->market_symbol_count, err));
+    struct feed_params feed = {params->config, self->source.url, self->source.source_api, params->log, params->metrics};
+    TRY(self->source.ops->open(&self->feed, &feed, err));
+    enum status status = self->source.ops->subscribe(self->feed, self->source.symbols, self->source.symbol_count, err);
+    if (status != OK) self->source.ops->close(self->feed);
+    return status;
+}
+
+static void make_publications(struct ingest *self)
+{
+    const struct config *config = self->params.config;
+    uint32_t waiting = (uint32_t)config->ingestion.queue_batches;
+    self->publication_count = waiting + 2; // one being filled, one being published
+    self->publications = calloc(self->publication_count, sizeof *self->publications);
+    if (!self->publications) abort();
+    self->idle = queue_new(self->publication_count);
+    self->ready = queue_new(waiting);
+    for (uint32_t i = 0; i < self->publication_count; i++) {
+        self->publications[i] = publication_new(self->publisher, (uint32_t)config->ingestion.batch_rows);
+        if (queue_push(self->idle, self->publications[i], 0) != OK) abort(); // it has room for all
+    }
+}
+
+static void ingest_free(struct ingest *self)
+{
+    for (uint32_t i = 0; i < self->publication_count; i++) publication_free(self->publisher, self->publications[i]);
+    free(self->publications);
+    publisher_free(self->publisher);
+    symbols_free(self->symbols);
+    source_fini(&self->source);
+    stream_close(self->stream);
+    registry_client_close(self->registry);
+    queue_free(self->idle);
+    queue_free(self->ready);
+    pthread_mutex_destroy(&self->failure_lock);
+    free(self);
+}
+
+enum status ingest_start(struct ingest **out, const struct ingest_params *params, struct err *err)
+{
+    struct ingest *self = calloc(1, sizeof *self);
+    if (!self) abort();
+    self->params = *params;
+    pthread_mutex_init(&self->failure_lock, NULL);
+    enum status status = open_publisher(self, err);
+    if (status == OK) status = open_feed(self, err);
+    if (status != OK) {
+        ingest_free(self);
+        return status;
+    }
+    make_metrics(self);
+    make_publications(self);
+    self->symbols = symbols_new(params->metrics, (uint32_t)params->config->monitoring.symbols_max);
+    if (pthread_create(&self->feed_thread, NULL, feed_main, self) || pthread_create(&self->publish_thread, NULL, publish_main, self)) abort();
+    log_info(params->log, component, "ingestion started", "source", self->source.url, "symbols", log_number(self->source.symbol_count));
+    *out = self;
+    return OK;
+}
+
+enum status ingest_stop(struct ingest *self, int64_t deadline_ns, struct ingest_summary *summary, struct err *err)
+{
+    if (!self) return OK;
+    atomic_store(&self->stop_ns, deadline_ns);
+    pthread_join(self->feed_thread, NULL);
+    self->source.ops->close(self->feed);
+    pthread_join(self->publish_thread, NULL);
+    if (summary) *summary = (struct ingest_summary){self->received, self->duplicates, self->published};
+    bool failed = atomic_load(&self->failed);
+    if (failed && err) *err = self->failure;
+    ingest_free(self);
+    return failed ? FATAL : OK;
+}
+
+bool ingest_ready(const struct ingest *self, const char **why)
+{
+    *why = "";
+    if (atomic_load(&self->failed)) *why = "ingestion has stopped after an error; see the log";
+    else if (atomic_load(&self->stream_down)) *why = "the stream does not take records";
+    else if (!self->source.ops->connected(self->feed)) *why = "the feed is not connected";
+    return !**why;
+}
+
+bool ingest_failed(const struct ingest *self)
+{
+    return atomic_load(&self->failed);
+}

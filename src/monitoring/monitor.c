@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// The monitoring pages.
+#include "monitoring/monitor.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/asset.h"
+#include "net/http_server.h"
+
+struct monitor {
+    struct http_server *server;
+    struct metric_registry *metrics;
+    struct health *health;
+    struct board *board;
+};
+
+static void plain(struct http_reply *reply, int status, const char *text)
+{
+    reply->status = status;
+    reply->content_type = "text/plain; charset=utf-8";
+    buf_append_text(&reply->body, text);
+}
+
+static void serve_metrics(struct monitor *self, const struct http_request *request, struct http_reply *reply)
+{
+    const char *accept = http_header(request, "Accept");
+    bool open_metrics = accept && strstr(accept, "application/openmetrics-text");
+    reply->content_type = open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
+    metric_write(self->metrics, open_metrics ? METRIC_OPENMETRICS : METRIC_PROMETHEUS, &reply->body);
+}
+
+// The page of web/prices.html, with the rows in the place of its mark.
+static void serve_page(struct monitor *self, struct http_reply *reply)
+{
+    static const char mark[] = "<!--rows-->";
+    struct slice page = asset_find("web/prices.html");
+    const char *at = memmem(page.data, page.size, mark, sizeof mark - 1);
+    size_t head = at ? (size_t)(at - page.data) : page.size;
+    reply->content_type = "text/html; charset=utf-8";
+    buf_append(&reply->body, page.data, head);
+    if (!at) return;
+    if (self->board) board_write_html(self->board, &reply->body);
+    buf_append(&reply->body, at + sizeof mark - 1, page.size - head - (sizeof mark - 1));
+}
+
+static void handle(void *context, const struct http_request *request, struct http_reply *reply)
+{
+    struct monitor *self = context;
+    if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
+        plain(reply, 405, "only GET is possible here\n");
+    } else if (!strcmp(request->path, "/metrics")) {
+        serve_metrics(self, request, reply);
+    } else if (!strcmp(request->path, "/livez")) {
+        bool alive = health_alive(self->health);
+        plain(reply, alive ? 200 : 503, alive ? "alive\n" : "the loop of this role has not turned for ten seconds\n");
+    } else if (!strcmp(request->path, "/readyz")) {
+        reply->status = health_ready(self->health, &reply->body) ? 200 : 503;
+        reply->content_type = "text/plain; charset=utf-8";
+    } else if (!strcmp(request->path, "/")) {
+        serve_page(self, reply);
+    } else if (!strcmp(request->path, "/api/v1/prices") && self->board) {
+        board_write_json(self->board, &reply->body);
+    } else {
+        plain(reply, 404, "there is no such page; try / or /metrics\n");
+    }
+}
+
+enum status monitor_start(struct monitor **out, const struct config *config, struct metric_registry *metrics, struct health *health,
+                          struct board *board, struct err *err)
+{
+    struct monitor *self = calloc(1, sizeof *self);
+    if (!self) abort();
+    *self = (struct monitor){.metrics = metrics, .health = health, .board = board};
+    enum status status = http_server_start(&self->server, config->monitoring.listen, handle, self, ERR_CONFIG, err);
+    if (status != OK) {
+        free(self);
+        return err_context(err, "monitoring.listen");
+    }
+    *out = self;
+    return OK;
+}
+
+const char *monitor_url(const struct monitor *self)
+{
+    return http_server_url(self->server);
+}
+
+void monitor_stop(struct monitor *self)
+{
+    if (!self) return;
+    http_server_stop(self->server);
+    free(self);
+}

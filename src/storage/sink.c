@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all stores share: picking one by URL, and the row type of quarantined records.
+#include "storage/sink.h"
+
+#include <string.h>
+
+static const struct row_column reject_columns[REJECT_COLUMNS] = {
+    [REJECT_KEY] = {"key", COLUMN_BYTES, false, false},
+    [REJECT_VALUE] = {"value", COLUMN_BYTES, false, false},
+    [REJECT_HEADERS] = {"headers", COLUMN_BYTES, false, false},
+    [REJECT_TIMESTAMP] = {"timestamp", COLUMN_TIMESTAMP, false, false},
+    [REJECT_SCHEMA_ID] = {"schema_id", COLUMN_INT64, false, false},
+    [REJECT_RULE] = {"rule", COLUMN_TEXT, true, false},
+    [REJECT_ERROR] = {"error", COLUMN_TEXT, true, false},
+};
+
+const struct row_type reject_row_type = {"reject", REJECT_COLUMNS, reject_columns};
+
+static const struct sink_ops *const back_ends[] = {&sink_sqlite};
+
+enum status sink_open(struct sink **out, const struct sink_params *params, struct err *err)
+{
+    const char *url = params->config->storage.url;
+    for (size_t i = 0; i < sizeof back_ends / sizeof *back_ends; i++) {
+        size_t length = strlen(back_ends[i]->scheme);
+        if (!strncmp(url, back_ends[i]->scheme, length) && url[length] == ':') return back_ends[i]->open(out, params, err);
+    }
+    return err_set(err, FATAL, ERR_CONFIG, "storage.url is \"%s\": this program knows sqlite: and sqlite:FILE", url);
+}
+
+void sink_close(struct sink *sink)
+{
+    if (sink) sink->ops->close(sink);
+}

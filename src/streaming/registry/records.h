@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// The records of the topic _schemas: Confluent's format, byte for byte, so that another registry can take the topic over.
+//
+// Keys are compared as bytes by compaction, hence member order, spacing (none) and the spelling of null are part of the format. Reading
+// is by parsing: order and unknown members do not matter, null and empty values are the same.
+#ifndef FDP_STREAMING_REGISTRY_RECORDS_H
+#define FDP_STREAMING_REGISTRY_RECORDS_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+#define REGISTRY_TOPIC "_schemas"
+
+enum registry_level {
+    REGISTRY_NONE,
+    REGISTRY_BACKWARD,
+    REGISTRY_BACKWARD_TRANSITIVE,
+    REGISTRY_FORWARD,
+    REGISTRY_FORWARD_TRANSITIVE,
+    REGISTRY_FULL,
+    REGISTRY_FULL_TRANSITIVE,
+    REGISTRY_LEVELS, // also: no level
+};
+
+// "BACKWARD_TRANSITIVE".
+const char *registry_level_name(enum registry_level level);
+// In any case; REGISTRY_LEVELS when it is none.
+enum registry_level registry_level_of(const char *name);
+
+enum registry_record_kind {
+    REGISTRY_RECORD_SCHEMA,
+    REGISTRY_RECORD_CONFIG,
+    REGISTRY_RECORD_DELETE_SUBJECT,
+    REGISTRY_RECORD_NOOP,
+    REGISTRY_RECORD_OTHER, // well formed, of a kind that we do not use (MODE, CONTEXT, CLEAR_SUBJECT)
+};
+
+struct registry_record {
+    enum registry_record_kind kind;
+    const char *subject;         // NULL: the global configuration
+    bool null_subject;           // the key spells the global configuration "subject":null
+    bool tombstone;              // the value is null or empty
+    int32_t version, id;
+    bool deleted;
+    const char *schema, *type;   // type is "AVRO" where the record has none
+    const char *references;      // JSON array, NULL when there are none
+    enum registry_level level;
+};
+
+// The texts live in the arena. False when key or value are not what the format wants.
+bool registry_record_parse(struct slice key, struct slice value, struct arena *arena, struct registry_record *out);
+
+// Writers take a record and use the members that its kind has.
+void registry_record_key(const struct registry_record *record, struct buf *out);
+// Nothing for a tombstone and a NOOP.
+void registry_record_value(const struct registry_record *record, struct buf *out);
+
+#endif

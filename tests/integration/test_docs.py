@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the documentation tells people to type is typed here."""
+import os
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from conftest import BINARY, ROOT, wait_for
+
+PORTS = {"FDP_MONITORING_LISTEN": "127.0.0.1:0", "FDP_STREAMING_REGISTRY_LISTEN": "127.0.0.1:0", "FDP_SIMULATOR_LISTEN": "127.0.0.1:0"}
+
+
+def shell_lines(name):
+    text = (ROOT / name).read_text()
+    for block in re.findall(r"```sh\n(.*?)```", text, re.S):
+        for line in block.splitlines():
+            line = line.split("  #")[0].strip()
+            if line:
+                yield line
+
+
+def test_readme_make_targets_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    for name in ("README.md", "CONTRIBUTING.md"):
+        for line in shell_lines(name):
+            if line.startswith("make"):
+                for word in line.split()[1:]:
+                    assert "=" in word or word in targets, f"{name}: {line}"
+
+
+def test_readme_commands_work_on_a_running_pipeline(fdp, tmp_path):
+    env = os.environ | PORTS
+    role = fdp.start("up", "--data", tmp_path / "fdp-data", "--set", "monitoring.listen=127.0.0.1:0", "--set", "streaming.registry.listen=127.0.0.1:0",
+                     "--set", "simulator.listen=127.0.0.1:0", "--set", "simulator.rate=500")
+    role.address("monitoring")
+    fdp.data = tmp_path / "fdp-data"
+    wait_for(lambda: all(fdp.count(table) > 5 for table in ("stocks", "crypto", "currency")), "rows in all tables")
+    commands = [line for line in shell_lines("README.md") if line.startswith("build/fdp")]
+    assert len(commands) >= 3
+    for command in commands:
+        words = shlex.split(command)
+        done = subprocess.run([BINARY, *words[1:]], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and done.stdout.strip(), f"{command}: {done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("path", sorted(p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.md") if "build" not in p.parts[len(ROOT.parts)]))
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / path).read_text()):
+        if not re.match(r"[a-z]+:", target):
+            assert ((ROOT / path).parent / target).exists(), f"{path}: {target}"

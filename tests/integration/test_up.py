@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole pipeline in one process, as a newcomer runs it."""
+import json
+import re
+import urllib.error
+import urllib.request
+
+from conftest import wait_for
+
+
+def get(url, headers=None):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=10) as reply:
+            return reply.status, reply.read().decode(), reply.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), error.headers
+
+
+def assert_sums(summary):
+    assert summary["received"] == summary["duplicates"] + summary["published"]
+    assert summary["backlog"] + summary["published"] == summary["stored"] + summary["quarantined"] + summary["filtered"] + summary["lost"]
+    assert summary["lost"] == 0
+
+
+def test_up_stores_ticks_in_all_three_tables(fdp):
+    summary = fdp.up_for("4s", "--set", "simulator.rate=500")
+    assert_sums(summary)
+    assert summary["stored"] > 500
+    assert 0 < summary["p50_ms"] <= summary["p99_ms"]
+    for table in ("stocks", "crypto", "currency"):
+        assert fdp.count(table) > 0
+    assert fdp.count("finance_data_ingress") == summary["stored"]
+    fdp("reconcile", "--data", fdp.data)
+    fdp("reconcile", "--data", fdp.data, "--deep")
+
+
+def test_up_again_goes_on_where_it_stopped(fdp):
+    first = fdp.up_for("2s", "--set", "simulator.rate=500")
+    second = fdp.up_for("2s", "--set", "simulator.rate=500")
+    assert_sums(second)
+    assert second["backlog"] == 0
+    assert fdp.count("finance_data_ingress") == first["stored"] + second["stored"]
+    assert fdp.sql("SELECT COUNT(*) AS n FROM (SELECT _source, _offset FROM stocks GROUP BY 1, 2 HAVING COUNT(*) > 1)")[0]["n"] == 0
+
+
+def test_every_row_is_like_the_market_said(fdp):
+    fdp.up_for("3s", "--set", "simulator.rate=300")
+    rows = fdp.sql("SELECT * FROM finance_data_ingress")
+    assert {row["asset"] for row in rows} == {"stocks", "crypto", "currency"}
+    for row in rows:
+        assert row["price"] > 0 and row["source_api"] == "simulator"
+        assert re.fullmatch("[0-9a-f]{16}", row["event_id"])
+        assert {"stocks": True, "crypto": row["quote_type"] == 41, "currency": row["quote_type"] == 14}[row["asset"]]
+        assert 1.6e15 < row["time"] < 1e16 and 1.6e15 < row["ingestion_ts"] < 1e16
+        # float32's shortest decimal, not its binary expansion
+        assert len(repr(row["price"]).replace(".", "").replace("-", "").strip("0")) <= 9, row["price"]
+    ids = [row["event_id"] for row in rows]
+    assert len(ids) == len(set(ids))
+
+
+def test_ctrl_c_drains_and_exits_cleanly(fdp):
+    import signal
+
+    role = fdp.up("--set", "simulator.rate=2000")
+    base = role.address("monitoring")
+    wait_for(lambda: 'outcome="stored"} 0\n' not in get(base + "metrics")[1] and 'outcome="stored"}' in get(base + "metrics")[1], "rows")
+    code, _, _ = role.stop(signal.SIGINT)
+    assert code == 0
+    fdp("reconcile", "--data", fdp.data, "--deep")
+    published = sum(t["written"] for t in json.loads(fdp("topics", "list", "--data", fdp.data, "--json")) if t["topic"].startswith("tickers."))
+    assert fdp.count("finance_data_ingress") + fdp.count("fdp_quarantine") == published
+
+
+def test_monitoring_pages(fdp):
+    role = fdp.up("--set", "simulator.rate=200")
+    base = role.address("monitoring")
+    wait_for(lambda: get(base + "readyz")[0] == 200, "ready")
+    assert get(base + "livez")[0] == 200
+    wait_for(lambda: "AAPL" in get(base)[1] and "BTC-USD" in get(base)[1] and "EURUSD=X" in get(base)[1], "prices on the page")
+    prices = json.loads(get(base + "api/v1/prices")[1])
+    assert {p["table"] for p in prices} == {"stocks", "crypto", "currency"}
+    status, text, headers = get(base + "metrics")
+    assert status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    for name in ("fdp_ingestion_received_total", "fdp_processing_records_total", "fdp_end_to_end_seconds_bucket", "fdp_stage_seconds_bucket",
+                 "fdp_symbol_newest_tick_timestamp_seconds", "fdp_queue_fill", "fdp_feed_reconnects_total"):
+        assert name in text, name
+    status, text, headers = get(base + "metrics", {"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert headers["Content-Type"].startswith("application/openmetrics-text") and text.endswith("# EOF\n")
+    assert get(base + "nowhere")[0] == 404
+
+
+def test_duplicates_are_dropped_and_counted(fdp):
+    """A second subscription of everything makes the market send its snapshots again."""
+    market = fdp.start("simulate", "--set", "simulator.listen=127.0.0.1:0", "--set", "simulator.rate=1")
+    url = market.address("simulator")
+    summary = fdp.up_for("3s", "--set", f"ingestion.source={url}", "--set", "ingestion.symbols=[AAPL, BTC-USD, EURUSD=X]")
+    assert_sums(summary)
+    again = fdp.up_for("2s", "--set", f"ingestion.source={url}", "--set", "ingestion.symbols=[AAPL, BTC-USD, EURUSD=X]")
+    assert_sums(again)
+
+
+def test_roles_apart_make_the_same_pipeline(fdp):
+    """simulate, registry, ingest and process as four processes on one folder."""
+    common = ["--data", fdp.data]
+    registry = fdp.start("registry", *common, "--set", "streaming.registry.listen=127.0.0.1:0").address("registry")
+    market = fdp.start("simulate", "--set", "simulator.listen=127.0.0.1:0", "--set", "simulator.rate=500").address("simulator")
+    at = ["--set", f"streaming.registry.url={registry}", "--set", "monitoring.listen=127.0.0.1:0"]
+    assert "3 new versions" in fdp("schemas", "load", *common, "--set", f"streaming.registry.url={registry}")
+    assert "0 new versions" in fdp("schemas", "load", *common, "--set", f"streaming.registry.url={registry}")
+    worker = fdp.start("process", *common, *at)
+    worker.address("monitoring")
+    ingest = fdp.start("ingest", *common, *at, "--set", f"ingestion.source={market}", "--set", "ingestion.symbols=[AAPL, MSFT, BTC-USD, EURUSD=X]")
+    ingest.address("monitoring")
+    wait_for(lambda: fdp.count("finance_data_ingress") > 300, "rows")
+    assert ingest.stop()[0] == 0
+    assert worker.stop()[0] == 0
+    fdp("reconcile", "--data", fdp.data, "--deep")
+    written = sum(t["written"] for t in json.loads(fdp("topics", "list", *common, "--json")) if t["topic"].startswith("tickers."))
+    assert fdp.count("finance_data_ingress") + fdp.count("fdp_quarantine") == written

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the tests and counts them; the last line is "N passed, N failed".
+
+  tests/run.py                   everything: unit tests and fuzz corpora, the same under sanitizers, then the Python tests
+  tests/run.py --fast            unit tests and fuzz corpora of the release build
+  tests/run.py --variant asan    one sanitizer build (asan, ubsan, tsan)
+  tests/run.py --pytest PATH...  only these Python tests
+  --suite ROOM                   of the unit tests only those of one room
+
+A C program that holds many tests counts as that many; one that crashes counts as one failure. Exit code 1 when anything failed or
+nothing ran."""
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+CACHE = pathlib.Path(os.environ.get("FDP_CACHE") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "fdp")
+VARIANTS = {
+    "release": ("build", []),
+    "asan": ("build-asan", ["-Db_sanitize=address,undefined", "-Db_lundef=false"]),
+    "ubsan": ("build-ubsan", ["-Db_sanitize=undefined", "-Db_lundef=false"]),
+    "tsan": ("build-tsan", ["-Db_sanitize=thread", "-Db_lundef=false"]),
+}
+ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+    "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={ROOT}/tests/tsan.supp",
+    "CMOCKA_MESSAGE_OUTPUT": "stdout",
+}
+
+
+class Count:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def add(self, what, passed, failed, skipped, began):
+        self.passed, self.failed, self.skipped = self.passed + passed, self.failed + failed, self.skipped + skipped
+        extra = f", {skipped} skipped" if skipped else ""
+        say(f"   {what}: {passed} passed, {failed} failed{extra} in {time.monotonic() - began:.0f} s")
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def run(command, **kwargs):
+    return subprocess.run([str(part) for part in command], cwd=ROOT, stdin=subprocess.DEVNULL, **kwargs)
+
+
+def configure(variant):
+    folder, options = VARIANTS[variant]
+    build = ROOT / folder
+    if not (build / "build.ninja").exists():
+        done = run(["meson", "setup", build, *options], capture_output=True, text=True)
+        if done.returncode:
+            say(done.stdout + done.stderr)
+            return None
+    return build
+
+
+def compile_all(build):
+    done = run(["ninja", "-C", build], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    if done.returncode:
+        # The errors, not the progress nor how the build was configured.
+        said = [line for line in done.stdout.splitlines() if not re.match(r"\[\d+/\d+\] ", line)]
+        first = next((i for i, line in enumerate(said) if line.startswith("FAILED") or "ERROR" in line), 0)
+        say("\n".join(said[first:]))
+    return done.returncode == 0
+
+
+def cases(test):
+    """(passed, failed, skipped) of one program by what cmocka printed; a program without such lines is one test."""
+    text = test.get("stdout", "") + "\n" + test.get("stderr", "")
+    found = [sum(int(n) for n in re.findall(rf"^\[  {word} *\] (\d+) test\(s\)", text, re.M)) for word in ("PASSED", "FAILED", "SKIPPED")]
+    good = test["result"] in ("OK", "EXPECTEDFAIL")
+    if test["result"] == "SKIP":
+        return 0, 0, 1
+    if not any(found):
+        return int(good), int(not good), 0
+    passed, failed, skipped = found
+    return passed, max(failed, int(not good)), skipped
+
+
+def show(test):
+    say(f"--- {test['name']}: {test['result']}")
+    text = test.get("stdout", "") + test.get("stderr", "")
+    lines = [line for line in text.splitlines() if not re.match(r"\[ (RUN|      OK) ", line)]
+    say("\n".join(lines[-200:]))
+
+
+def unit_tests(count, variant, suite):
+    began = time.monotonic()
+    say(f"== {variant}: build, unit tests and fuzz corpora")
+    build = configure(variant)
+    if not build or not compile_all(build):
+        count.add(f"{variant} build", 0, 1, 0, began)
+        return
+    say(f"   built in {time.monotonic() - began:.0f} s")
+    began = time.monotonic()
+    command = ["meson", "test", "-C", build, "--no-rebuild", "--quiet", *(["--suite", suite] if suite else [])]
+    if variant == "tsan":
+        # The thread sanitizer of this compiler knows only the address layout of older kernels.
+        command += ["--timeout-multiplier", "4"]
+        if shutil.which("setarch") and run(["setarch", "-R", "true"], stderr=subprocess.DEVNULL).returncode == 0:
+            command += ["--wrapper", "setarch -R"]
+    log = build / "meson-logs" / "testlog.json"
+    log.unlink(missing_ok=True)
+    done = run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=os.environ | ENVIRONMENT)
+    tests = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    total = [0, 0, 0]
+    for test in tests:
+        counts = cases(test)
+        total = [a + b for a, b in zip(total, counts)]
+        if counts[1]:
+            show(test)
+    if not tests or (done.returncode and not total[1]):
+        say(done.stdout)
+        total[1] += 1
+    count.add(f"{variant} ({len(tests)} programs)", *total, began)
+
+
+def python_tests(count, paths):
+    began = time.monotonic()
+    python = CACHE / "venv" / "bin" / "python"
+    say(f"== Python tests: {' '.join(paths)}")
+    if not python.exists():
+        say(f"{python} is missing: run tools/install.sh test")
+        count.add("Python tests", 0, 1, 0, began)
+        return
+    report = ROOT / "build" / "pytest.xml"
+    report.unlink(missing_ok=True)
+    done = run([python, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", ROOT / "tests", f"--junitxml={report}", "-o", "junit_logging=no",
+                "--durations=5", "-rs", "--color=no", *paths], env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"})
+    passed = failed = skipped = 0
+    if report.exists():
+        for suite in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
+            bad = int(suite.get("failures")) + int(suite.get("errors"))
+            failed += bad
+            skipped += int(suite.get("skipped"))
+            passed += int(suite.get("tests")) - bad - int(suite.get("skipped"))
+    if done.returncode and not failed:
+        failed = 1
+    count.add("Python tests", passed, failed, skipped, began)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Runs the tests and counts them.")
+    parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--variant", choices=[v for v in VARIANTS if v != "release"])
+    parser.add_argument("--pytest", nargs="+", metavar="PATH")
+    parser.add_argument("--suite", metavar="ROOM")
+    options = parser.parse_args()
+    count = Count()
+    began = time.monotonic()
+    if options.pytest:
+        python_tests(count, options.pytest)
+    elif options.variant:
+        unit_tests(count, options.variant, options.suite)
+    else:
+        unit_tests(count, "release", options.suite)
+        if not options.fast:
+            unit_tests(count, "asan", options.suite)
+            unit_tests(count, "tsan", options.suite)
+            python_tests(count, ["tests"])
+    say(f"{time.monotonic() - began:.0f} s in all{f', {count.skipped} skipped' if count.skipped else ''}")
+    say(f"{count.passed} passed, {count.failed} failed")
+    return 1 if count.failed or not count.passed else 0
+
+
+sys.exit(main())

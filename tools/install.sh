@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what a task needs and is missing, on Debian 12, as root or through sudo: install.sh SET... (build, test, lint, fuzz).
+# Says what it installs and why; when everything is there it says nothing and takes a few milliseconds.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cache=${FDP_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/fdp}
+
+# One package a line, with what it is for.
+packages() {
+    case $1 in
+    build) cat <<'LIST' ;;
+gcc                     compiles
+libc6-dev               headers of the C library
+make                    the front door: make run, make test
+meson                   describes the build
+ninja-build             builds
+pkg-config              finds libraries
+python3                 small scripts of the build
+protobuf-c-compiler     makes C from the description of Yahoo's messages
+protobuf-compiler       reads that description
+libprotobuf-c-dev       Yahoo's messages
+libwebsockets-dev       WebSocket, both ends
+libmicrohttpd-dev       HTTP server
+libcurl4-openssl-dev    HTTP client
+libsqlite3-dev          the embedded log and store, SQL of the transforms
+libyaml-dev             configuration
+libjansson-dev          JSON
+libssl-dev              TLS, SHA-256
+zlib1g-dev              CRC-32
+libcmocka-dev           unit tests
+LIST
+    test) cat <<'LIST' ;;
+python3-venv            a place of their own for the Python packages of the tests
+openjdk-17-jdk-headless Avro Java, which the Avro code is compared with
+maven                   fetches Avro Java
+LIST
+    lint) cat <<'LIST' ;;
+clang-14                the second compiler
+clang-format-14         layout of the code
+pmccabe                 length of functions
+shellcheck              checks shell scripts
+codespell               finds spelling mistakes
+pyflakes3               checks Python
+yamllint                checks YAML
+mandoc                  checks manual pages
+LIST
+    fuzz) cat <<'LIST' ;;
+clang-14                compiler with libFuzzer
+libclang-rt-14-dev      libFuzzer and the sanitizers
+llvm-14                 names in sanitizer reports
+LIST
+    *)
+        echo "install.sh: unknown set '$1'; there are build, test, lint, fuzz" >&2
+        exit 2
+        ;;
+    esac
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "install.sh: this needs root; run as root, or install sudo: $*" >&2
+        exit 1
+    fi
+}
+
+# Networks fail now and then; whoever else is installing just now is waited for. Silent unless it fails for good.
+apt() {
+    local try said
+    for try in 1 2 3; do
+        if said=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 \
+            -o Dpkg::Use-Pty=0 "$@" 2>&1); then
+            return
+        fi
+        echo "install.sh: apt-get $1 failed (try $try of 3)" >&2
+        sleep $((try * 3))
+    done
+    echo "$said" >&2
+    return 1
+}
+
+missing() { # the given packages that are not installed
+    local installed
+    installed=" $(dpkg-query -W -f='${db:Status-Abbrev} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^.i *//p' | tr '\n' ' ') "
+    for package; do
+        [[ $installed == *" $package "* ]] || echo "$package"
+    done
+}
+
+install_packages() {
+    local list names lacking
+    list=$(for set; do packages "$set"; done)
+    names=$(awk '{print $1}' <<<"$list" | sort -u)
+    if ! command -v dpkg-query >/dev/null; then
+        echo "install.sh: this is not Debian; these packages, or what they are called here, are needed:" "$names" >&2
+        return
+    fi
+    # shellcheck disable=SC2086 # names of packages have no spaces
+    lacking=$(missing $names)
+    if [ -z "$lacking" ]; then return; fi
+    echo "Installing:"
+    for package in $lacking; do
+        awk -v p="$package" '$1 == p { name = $1; $1 = ""; printf "  %-24s%s\n", name, $0; exit }' <<<"$list"
+    done
+    # Without lists of packages, or with old ones, the first try fails: then they are fetched.
+    # shellcheck disable=SC2086
+    if ! apt-cache show $lacking >/dev/null 2>&1; then apt update; fi
+    # shellcheck disable=SC2086
+    apt install --no-install-recommends $lacking || { apt update && apt install --no-install-recommends $lacking; }
+    echo "Installed."
+}
+
+# The Python packages of the tests, exactly as pinned, in a folder of their own.
+install_venv() {
+    local wanted venv=$cache/venv
+    wanted=$(sha256sum <"$root/tests/requirements.txt")
+    if [ "$(cat "$venv/.installed" 2>/dev/null)" = "$wanted" ]; then return; fi
+    echo "Installing the Python packages of tests/requirements.txt into $venv"
+    rm -rf "$venv"
+    mkdir -p "$cache"
+    /usr/bin/python3 -m venv "$venv"
+    local try
+    for try in 1 2 3; do
+        if "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 5 --timeout 60 --requirement "$root/tests/requirements.txt"; then
+            echo "$wanted" >"$venv/.installed"
+            return
+        fi
+        echo "install.sh: pip failed (try $try of 3)" >&2
+    done
+    return 1
+}
+
+if [ $# = 0 ]; then
+    echo "usage: tools/install.sh SET... (build, test, lint, fuzz)" >&2
+    exit 2
+fi
+install_packages "$@"
+for set; do
+    if [ "$set" = test ]; then install_venv; fi
+done
