@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Tables of the embedded store. Timestamps are integers, microseconds since 1970 UTC.
 -- _source is the partition (a row of fdp_offsets) and _offset the record that a row came from.
 

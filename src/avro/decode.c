@@ -46,8 +46,8 @@ static enum status compile_steps(struct avro_compiler *compiler, const struct av
     plan->steps = arena_calloc(&plan->arena, (size_t)writer->count + reader->count, sizeof *plan->steps);
     plan->step_count = writer->count;
     for (uint32_t i = 0; i < writer->count; i++)
-        plan->steps[i] = (struct avro_step){.op = STEP_SKIP, .null_branch = NO_UNION, .type = writer->fields[i].type,
-                                            .name = writer->fields[i].name};
+        plan->steps[i] =
+            (struct avro_step){.op = STEP_SKIP, .null_branch = NO_UNION, .type = writer->fields[i].type, .name = writer->fields[i].name};
     for (uint32_t i = 0; i < reader->count; i++) {
         const struct avro_field *field = &reader->fields[i];
         int column = row_type_column(plan->type, slice_of(field->name));
@@ -171,8 +171,7 @@ static inline bool has_value(struct avro_run *run, const struct avro_step *step,
     return false;
 }
 
-enum status avro_decode(struct avro_decode_plan *plan, const void *data, size_t size, struct batch *batch, uint32_t row,
-                        struct err *err)
+enum status avro_decode(struct avro_decode_plan *plan, const void *data, size_t size, struct batch *batch, uint32_t row, struct err *err)
 {
     const unsigned char *bytes = data;
     struct avro_run run = {.in = {bytes, bytes, bytes + size}, .plan = plan, .arena = &batch->arena, .depth = 1, .err = err};

@@ -38,31 +38,31 @@ struct avro_input {
 struct avro_node {
     enum avro_node_op op;
     struct avro_leaf leaf;
-    uint32_t count;                        // inputs, branches
-    const struct avro_input *inputs;       // of a record
+    uint32_t count;                  // inputs, branches
+    const struct avro_input *inputs; // of a record
     uint32_t slot_count;
-    const struct avro_slot *slots;         // of a record
-    size_t label_bytes;                    // of a record: all labels, fallbacks and punctuation
-    const struct avro_node *const *items;  // branches of a union; items[0] of an array or map
+    const struct avro_slot *slots;        // of a record
+    size_t label_bytes;                   // of a record: all labels, fallbacks and punctuation
+    const struct avro_node *const *items; // branches of a union; items[0] of an array or map
     const struct avro_type *writer;
-    const char *reason;                    // of NODE_ERROR
+    const char *reason; // of NODE_ERROR
 };
 
 // What a step does; those up to STEP_BYTES do with a column what most fields need, without a call.
 enum avro_step_op {
-    STEP_INT,       // int32 into an INT64 column
-    STEP_LONG,      // int64 as it is
-    STEP_MILLIS,    // to microseconds
+    STEP_INT,    // int32 into an INT64 column
+    STEP_LONG,   // int64 as it is
+    STEP_MILLIS, // to microseconds
     STEP_DOUBLE,
-    STEP_FLOAT,     // to the double of the same shortest decimal
+    STEP_FLOAT, // to the double of the same shortest decimal
     STEP_TEXT,
     STEP_BYTES,
-    STEP_LEAF,      // any other single value
-    STEP_JSON,      // nested
+    STEP_LEAF, // any other single value
+    STEP_JSON, // nested
     STEP_NULL,
-    STEP_UNION,     // one step per branch
+    STEP_UNION, // one step per branch
     STEP_SKIP,
-    STEP_CONSTANT,  // a default
+    STEP_CONSTANT, // a default
     STEP_ERROR,
 };
 
@@ -73,14 +73,14 @@ struct avro_step {
     uint8_t null_branch; // of a union of null and one other: 0 or 1; else NO_UNION
     bool required;       // null is a reject
     uint32_t column;
-    uint32_t count;      // of branches
+    uint32_t count; // of branches
     const struct avro_step *branches;
     struct avro_leaf leaf;        // also of the simple ones
     const struct avro_node *node; // of STEP_JSON
     const struct avro_type *type; // the writer's, without its null
     struct avro_cell constant;
-    const char *name;             // of the field, for messages
-    const char *reason;           // of STEP_ERROR
+    const char *name;   // of the field, for messages
+    const char *reason; // of STEP_ERROR
 };
 
 // A piece of JSON text that was made for a field, and a key of a map.
@@ -104,7 +104,7 @@ struct avro_decode_plan {
 struct avro_run {
     struct wire in;
     struct avro_decode_plan *plan;
-    struct arena *arena;            // where texts that must be made are made
+    struct arena *arena;             // where texts that must be made are made
     unsigned depth, values, empties; // against the limits
     struct err *err;
 };
@@ -113,8 +113,7 @@ struct avro_run {
 bool avro_run_fail(struct avro_run *run, const char *format, ...) PRINTF_LIKE(2, 3);
 
 // Describes how a writer's single value becomes a reader's. NULL, or a reason why it cannot.
-const char *avro_leaf_compile(struct avro_leaf *leaf, const struct avro_type *writer, const struct avro_type *reader,
-                              struct arena *arena);
+const char *avro_leaf_compile(struct avro_leaf *leaf, const struct avro_type *writer, const struct avro_type *reader, struct arena *arena);
 bool avro_leaf_read(struct avro_run *run, const struct avro_leaf *leaf, struct avro_cell *out);
 // From a cell as `from` gives it to one as `to` wants it (a part of reading). False when the value does not fit.
 bool avro_leaf_convert(const struct avro_leaf *leaf, struct avro_cell *cell, struct arena *arena);
@@ -143,8 +142,7 @@ struct avro_compiler {
     unsigned count;     // of nodes
     unsigned depth;
 };
-const struct avro_node *avro_node_compile(struct avro_compiler *compiler, const struct avro_type *writer,
-                                          const struct avro_type *reader);
+const struct avro_node *avro_node_compile(struct avro_compiler *compiler, const struct avro_type *writer, const struct avro_type *reader);
 // The step for a value of `writer` into the column of a reader's field; may be a STEP_ERROR.
 void avro_step_compile(struct avro_compiler *compiler, const struct avro_type *writer, const struct avro_type *reader,
                        struct avro_step *step);

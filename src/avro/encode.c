@@ -8,8 +8,8 @@
 
 enum encode_op {
     ENCODE_INT,
-    ENCODE_LONG,     // also timestamps in microseconds
-    ENCODE_MILLIS,   // from microseconds
+    ENCODE_LONG,   // also timestamps in microseconds
+    ENCODE_MILLIS, // from microseconds
     ENCODE_DOUBLE,
     ENCODE_TEXT,     // string, bytes
     ENCODE_CONSTANT, // a default
@@ -42,9 +42,9 @@ struct avro_encode_plan {
     const struct row_type *type;
     uint32_t step_count;
     struct encode_step *steps;
-    size_t room;                 // the most that everything but texts, values and nested ones can take
-    struct buf made;             // values and nested ones of one record, one after the other
-    size_t *made_ends;           // by step
+    size_t room;       // the most that everything but texts, values and nested ones can take
+    struct buf made;   // values and nested ones of one record, one after the other
+    size_t *made_ends; // by step
 };
 
 static struct prefix prefix_of(int branch)
@@ -218,8 +218,8 @@ static enum status make_values(struct avro_encode_plan *plan, const struct batch
         const struct encode_step *step = &plan->steps[i];
         if ((step->op != ENCODE_VALUE && step->op != ENCODE_JSON) || batch_is_null(batch, step->column, row)) continue;
         struct avro_cell cell = cell_of(batch, step->column, row);
-        bool done = step->op == ENCODE_JSON ? make_json(&output, step, cell.text)
-                                            : avro_put_converted(&output, step->type, step->from, cell);
+        bool done =
+            step->op == ENCODE_JSON ? make_json(&output, step, cell.text) : avro_put_converted(&output, step->type, step->from, cell);
         if (!done) return err_set(err, REJECT, ERR_STREAM, "field \"%s\": %s", step->name, why.text);
         if (plan->made.full) return err_set(err, REJECT, ERR_STREAM, "field \"%s\": more than %zu bytes", step->name, plan->made.max);
         plan->made_ends[i] = plan->made.size;
@@ -264,16 +264,10 @@ static inline unsigned char *put_field(const struct encode_step *step, const str
     double real;
     if (step->value.size) to = put_prefix(to, &step->value);
     switch ((enum encode_op)step->op) {
-    case ENCODE_INT:
-        number = column->int64[row];
-        return number >= INT32_MIN && number <= INT32_MAX ? put_long(to, number) : NULL;
+    case ENCODE_INT: number = column->int64[row]; return number >= INT32_MIN && number <= INT32_MAX ? put_long(to, number) : NULL;
     case ENCODE_LONG: return put_long(to, column->int64[row]);
-    case ENCODE_MILLIS:
-        number = column->int64[row];
-        return put_long(to, number / 1000 - (number % 1000 < 0));
-    case ENCODE_DOUBLE:
-        real = column->float64[row];
-        return wire_is_finite(real) ? put_bytes(to, (const char *)&real, sizeof real) : NULL;
+    case ENCODE_MILLIS: number = column->int64[row]; return put_long(to, number / 1000 - (number % 1000 < 0));
+    case ENCODE_DOUBLE: real = column->float64[row]; return wire_is_finite(real) ? put_bytes(to, (const char *)&real, sizeof real) : NULL;
     case ENCODE_TEXT:
         to = put_long(to, (int64_t)column->text[row].size);
         return put_bytes(to, column->text[row].data, column->text[row].size);
@@ -300,7 +294,8 @@ enum status avro_encode(struct avro_encode_plan *plan, const struct batch *batch
         if (step->op == ENCODE_CONSTANT) {
             to = put_bytes(to, step->constant.data, step->constant.size);
         } else if (batch_is_null(batch, step->column, row)) {
-            if (!step->nullable) return err_set(err, REJECT, ERR_STREAM, "field \"%s\": null in a field that must have a value", step->name);
+            if (!step->nullable)
+                return err_set(err, REJECT, ERR_STREAM, "field \"%s\": null in a field that must have a value", step->name);
             to = put_prefix(to, &step->null);
         } else if (step->op == ENCODE_VALUE || step->op == ENCODE_JSON) {
             to = put_prefix(to, &step->value);

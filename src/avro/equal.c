@@ -9,8 +9,8 @@ static bool types_equal(const struct avro_type *a, const struct avro_type *b, st
 
 const char *const *avro_reserved_members(const struct avro_type *type)
 {
-    static const char *const of_types[] = {"default", "type",   "name",    "namespace", "doc",    "aliases",
-                                           "fields",  "symbols", "size",    "items",     "values", NULL};
+    static const char *const of_types[] = {"default", "type",    "name", "namespace", "doc",    "aliases",
+                                           "fields",  "symbols", "size", "items",     "values", NULL};
     static const char *const of_fields[] = {"type", "name", "doc", "aliases", "default", "order", NULL};
     if (!type) return of_fields;
     return type->kind == AVRO_ENUM ? of_types : of_types + 1; // "default" means something to an enum only

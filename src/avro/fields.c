@@ -15,8 +15,8 @@ static bool alias_is_known(const char *const *aliases, uint32_t count, const cha
     return false;
 }
 
-enum status avro_parse_aliases(struct avro_parser *parser, const struct json *json, const struct slice *space,
-                               const char *const **aliases, uint32_t *count)
+enum status avro_parse_aliases(struct avro_parser *parser, const struct json *json, const struct slice *space, const char *const **aliases,
+                               uint32_t *count)
 {
     const struct json *given = json_member(json, "aliases");
     *count = 0;
@@ -26,8 +26,9 @@ enum status avro_parse_aliases(struct avro_parser *parser, const struct json *js
     const char **names = arena_calloc(parser->arena, given->count, sizeof *names);
     for (uint32_t i = 0; i < given->count; i++) {
         const struct json *alias = &given->items[i];
+        // Those of fields are not looked at closely: nor does Avro Java.
         if (alias->kind != JSON_TEXT || !(space ? avro_full_name_is_valid(alias->text, parser->strictness)
-                                                : avro_name_is_valid(alias->text, parser->strictness)))
+                                                : avro_name_is_valid(alias->text, AVRO_LENIENT) || alias->text.size == 0))
             return avro_parse_fail(parser, alias, "not a valid alias");
         const char *name = avro_name_qualify(parser->arena, alias->text, space ? *space : (struct slice){0});
         if (!alias_is_known(names, *count, name)) names[(*count)++] = name;

@@ -100,9 +100,9 @@ static bool take_hex4(struct json_reader *reader, uint32_t *value)
     for (int i = 0; i < 4; i++) {
         char c = *reader->at++;
         uint32_t digit = c >= '0' && c <= '9' ? (uint32_t)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
-                         : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10)
-                                                : 16;
+                       : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
+                       : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10)
+                                              : 16;
         if (digit == 16) return false;
         *value = *value << 4 | digit;
     }
@@ -329,8 +329,8 @@ enum status json_parse(struct slice text, enum json_dialect dialect, struct aren
     if (text.size > BUF_MAX_SCHEMA_TEXT)
         return err_set(err, REJECT, ERR_REGISTRY, "JSON text of %zu bytes; at most %d are taken", text.size, BUF_MAX_SCHEMA_TEXT);
     if (!text_is_utf8(text.data, text.size)) return err_set(err, REJECT, ERR_REGISTRY, "JSON text is not UTF-8");
-    struct json_reader reader = {.start = text.data, .at = text.data, .end = text.data + text.size, .dialect = dialect, .arena = arena,
-                                 .err = err};
+    struct json_reader reader = {
+        .start = text.data, .at = text.data, .end = text.data + text.size, .dialect = dialect, .arena = arena, .err = err};
     struct json *root = arena_calloc(arena, 1, sizeof *root);
     enum status status = read_value(&reader, root);
     if (status == OK) {

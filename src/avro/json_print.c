@@ -39,12 +39,13 @@ static int shortest_digits(double value, char digits[DECIMAL_TEXT_BYTES], int *p
 {
     char text[DECIMAL_TEXT_BYTES];
     size_t size = decimal_format(value, text);
-    int count = 0, before_point = -1, exponent = 0;
+    int count = 0, before_point = -1;
+    int64_t exponent = 0;
     for (size_t i = 0; i < size; i++) {
         if (text[i] == '.') {
             before_point = count;
         } else if (text[i] == 'e') {
-            exponent = atoi(text + i + 1);
+            (void)text_to_int64((struct slice){text + i + 1, size - i - 1}, &exponent);
             break;
         } else {
             digits[count++] = text[i];
@@ -54,7 +55,7 @@ static int shortest_digits(double value, char digits[DECIMAL_TEXT_BYTES], int *p
     int zeros = 0;
     while (zeros < count - 1 && digits[zeros] == '0') zeros++;
     memmove(digits, digits + zeros, (size_t)(count - zeros));
-    *power = before_point - zeros - 1 + exponent;
+    *power = before_point - zeros - 1 + (int)exponent;
     count -= zeros;
     while (count > 1 && digits[count - 1] == '0') count--;
     return count;

@@ -61,8 +61,7 @@ static int32_t symbol_index(const struct avro_type *type, struct slice symbol)
     return type->default_symbol;
 }
 
-const char *avro_leaf_compile(struct avro_leaf *leaf, const struct avro_type *writer, const struct avro_type *reader,
-                              struct arena *arena)
+const char *avro_leaf_compile(struct avro_leaf *leaf, const struct avro_type *writer, const struct avro_type *reader, struct arena *arena)
 {
     *leaf = (struct avro_leaf){.writer = writer, .reader = reader, .to = avro_shape_of(reader)};
     leaf->from = shape_read(writer, reader, &leaf->logical);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static const char *const kind_names[] = {
-    [AVRO_NULL] = "null",     [AVRO_BOOLEAN] = "boolean", [AVRO_INT] = "int",       [AVRO_LONG] = "long",   [AVRO_FLOAT] = "float",
+    [AVRO_NULL] = "null",     [AVRO_BOOLEAN] = "boolean", [AVRO_INT] = "int",       [AVRO_LONG] = "long",     [AVRO_FLOAT] = "float",
     [AVRO_DOUBLE] = "double", [AVRO_BYTES] = "bytes",     [AVRO_STRING] = "string", [AVRO_RECORD] = "record", [AVRO_ENUM] = "enum",
     [AVRO_ARRAY] = "array",   [AVRO_MAP] = "map",         [AVRO_UNION] = "union",   [AVRO_FIXED] = "fixed",
 };

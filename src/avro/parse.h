@@ -19,14 +19,14 @@ struct avro_parser {
 enum status avro_parse_fail(const struct avro_parser *parser, const struct json *at, const char *format, ...) PRINTF_LIKE(3, 4);
 
 // A schema in any of its three shapes, where `space` is the enclosing namespace.
-enum status avro_parse_type(struct avro_parser *parser, const struct json *json, struct slice space, const struct avro_type **out)
-    MUST_CHECK;
+enum status avro_parse_type(struct avro_parser *parser, const struct json *json, struct slice space,
+                            const struct avro_type **out) MUST_CHECK;
 
 // A text member of an object; {NULL, 0} when it is missing or no text.
 struct slice avro_text_member(const struct json *json, const char *name);
 // The aliases of a declaration, without repetitions: full names in `space` for types, plain ones for fields (space NULL).
-enum status avro_parse_aliases(struct avro_parser *parser, const struct json *json, const struct slice *space,
-                               const char *const **aliases, uint32_t *count) MUST_CHECK;
+enum status avro_parse_aliases(struct avro_parser *parser, const struct json *json, const struct slice *space, const char *const **aliases,
+                               uint32_t *count) MUST_CHECK;
 // "fields" of a record whose full name is known.
 enum status avro_parse_fields(struct avro_parser *parser, const struct json *json, struct avro_type *record) MUST_CHECK;
 

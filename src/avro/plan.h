@@ -20,11 +20,11 @@
 #include "model/batch.h"
 
 enum {
-    AVRO_DATUM_MAX_DEPTH = 64,         // nesting of values
-    AVRO_DATUM_MAX_EMPTY_ITEMS = 1024, // per datum: elements that take no bytes (null, empty record)
-    AVRO_DATUM_MAX_VALUES = 2 << 20,   // nested or skipped
+    AVRO_DATUM_MAX_DEPTH = 64,           // nesting of values
+    AVRO_DATUM_MAX_EMPTY_ITEMS = 1024,   // per datum: elements that take no bytes (null, empty record)
+    AVRO_DATUM_MAX_VALUES = 2 << 20,     // nested or skipped
     AVRO_DATUM_MAX_JSON_BYTES = 4 << 20, // of one nested value as JSON
-    AVRO_PLAN_MAX_NODES = 200000,      // pairs of types that a plan may have to tell apart
+    AVRO_PLAN_MAX_NODES = 200000,        // pairs of types that a plan may have to tell apart
 };
 
 // The visible columns that a reader schema (a record) means, allocated in `arena`. Not-null fields are `required`.

@@ -123,8 +123,7 @@ static bool put_value(struct avro_output *output, const struct avro_type *type, 
 
 bool avro_put_cell(struct avro_output *output, const struct avro_type *type, const struct avro_cell *cell)
 {
-    return put_value(output, type, cell) ||
-           avro_output_fail(output, "a value that does not fit %s", avro_shape_name(avro_shape_of(type)));
+    return put_value(output, type, cell) || avro_output_fail(output, "a value that does not fit %s", avro_shape_name(avro_shape_of(type)));
 }
 
 bool avro_put_converted(struct avro_output *output, const struct avro_type *type, enum avro_shape from, struct avro_cell cell)

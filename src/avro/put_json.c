@@ -27,7 +27,8 @@ static bool reads_back(struct avro_output *output, const struct avro_type *type,
     struct avro_cell cell;
     if (output->out->full) return false;
     const unsigned char *data = (const unsigned char *)output->out->data;
-    struct avro_leaf leaf = {.writer = type, .reader = type, .logical = type->logical, .from = avro_shape_of(type), .to = avro_shape_of(type)};
+    struct avro_leaf leaf = {
+        .writer = type, .reader = type, .logical = type->logical, .from = avro_shape_of(type), .to = avro_shape_of(type)};
     struct avro_run run = {.in = {data, data + start, data + output->out->size}, .arena = output->arena};
     if (!avro_leaf_read(&run, &leaf, &cell)) return false;
     bool number = cell.type == COLUMN_DOUBLE || cell.type == COLUMN_TIMESTAMP || (cell.type == COLUMN_INT64 && leaf.to != SHAPE_BOOL);
@@ -53,11 +54,11 @@ static bool put_default(struct avro_output *output, const struct avro_type *type
     enum avro_shape shape = avro_plain_shape_of(type);
     struct avro_cell cell = {.type = avro_shape_column(shape)};
     bool number = json->kind == JSON_NUMBER, text = json->kind == JSON_TEXT;
-    bool ok = shape == SHAPE_BOOL                                     ? json->kind == JSON_BOOL
-              : shape == SHAPE_INT32 || shape == SHAPE_INT64          ? number && json_int64(json, &cell.int64)
-              : shape == SHAPE_FLOAT || shape == SHAPE_DOUBLE         ? number
-              : shape == SHAPE_BYTES || shape == SHAPE_FIXED          ? text && bytes_of_text(output->arena, json->text, &cell.text)
-                                                                      : text;
+    bool ok = shape == SHAPE_BOOL                           ? json->kind == JSON_BOOL
+            : shape == SHAPE_INT32 || shape == SHAPE_INT64  ? number && json_int64(json, &cell.int64)
+            : shape == SHAPE_FLOAT || shape == SHAPE_DOUBLE ? number
+            : shape == SHAPE_BYTES || shape == SHAPE_FIXED  ? text && bytes_of_text(output->arena, json->text, &cell.text)
+                                                            : text;
     if (!ok) return avro_output_fail(output, "not %s", avro_shape_name(shape));
     if (shape == SHAPE_BOOL) cell.int64 = json->boolean;
     if (shape == SHAPE_FLOAT || shape == SHAPE_DOUBLE) cell.float64 = json_double(json);
@@ -170,8 +171,7 @@ static bool put(struct avro_output *output, const struct avro_type *type, const 
     case AVRO_RECORD:
     case AVRO_ARRAY:
     case AVRO_MAP:
-        if (++output->depth > AVRO_DATUM_MAX_DEPTH)
-            return avro_output_fail(output, "values nest more than %d deep", AVRO_DATUM_MAX_DEPTH);
+        if (++output->depth > AVRO_DATUM_MAX_DEPTH) return avro_output_fail(output, "values nest more than %d deep", AVRO_DATUM_MAX_DEPTH);
         done = type->kind == AVRO_RECORD ? put_record(output, type, json, meaning) : put_collection(output, type, json, meaning);
         output->depth--;
         return done;

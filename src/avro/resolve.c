@@ -64,8 +64,7 @@ static struct slice label_of(struct arena *arena, const char *name)
 }
 
 // The reader's side of a record: labels, and texts of the defaults that are needed. A reason when one is missing.
-static const char *compile_slots(struct avro_compiler *compiler, const struct avro_type *reader, const int *sources,
-                                 struct avro_node *node)
+static const char *compile_slots(struct avro_compiler *compiler, const struct avro_type *reader, const int *sources, struct avro_node *node)
 {
     struct arena *arena = &compiler->plan->arena;
     struct avro_slot *slots = arena_calloc(arena, reader->count, sizeof *slots);
@@ -203,8 +202,7 @@ static const struct avro_node *compile_reader_union(struct avro_compiler *compil
                                             writer->full_name ? writer->full_name : avro_shape_name(avro_shape_of(writer))));
 }
 
-static const struct avro_node *compile_leaf(struct avro_compiler *compiler, const struct avro_type *writer,
-                                            const struct avro_type *reader)
+static const struct avro_node *compile_leaf(struct avro_compiler *compiler, const struct avro_type *writer, const struct avro_type *reader)
 {
     struct avro_leaf leaf;
     const char *reason = avro_leaf_compile(&leaf, writer, reader, &compiler->plan->arena);
@@ -237,8 +235,7 @@ static const struct avro_node *compile(struct avro_compiler *compiler, const str
     return node;
 }
 
-const struct avro_node *avro_node_compile(struct avro_compiler *compiler, const struct avro_type *writer,
-                                          const struct avro_type *reader)
+const struct avro_node *avro_node_compile(struct avro_compiler *compiler, const struct avro_type *writer, const struct avro_type *reader)
 {
     return compile(compiler, writer, reader);
 }

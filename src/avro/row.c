@@ -48,10 +48,10 @@ enum avro_shape avro_shape_of(const struct avro_type *type)
 const char *avro_shape_name(enum avro_shape shape)
 {
     static const char *const names[] = {
-        [SHAPE_NULL] = "null",         [SHAPE_BOOL] = "a boolean",        [SHAPE_INT32] = "an int",    [SHAPE_INT64] = "a long",
-        [SHAPE_DATE] = "a date",       [SHAPE_TIMESTAMP] = "a timestamp", [SHAPE_FLOAT] = "a float",   [SHAPE_DOUBLE] = "a double",
-        [SHAPE_TEXT] = "a string",     [SHAPE_ENUM] = "an enum",          [SHAPE_DECIMAL] = "a decimal", [SHAPE_UUID] = "a uuid",
-        [SHAPE_BYTES] = "bytes",       [SHAPE_FIXED] = "a fixed",         [SHAPE_NESTED] = "a nested value",
+        [SHAPE_NULL] = "null",     [SHAPE_BOOL] = "a boolean",        [SHAPE_INT32] = "an int",          [SHAPE_INT64] = "a long",
+        [SHAPE_DATE] = "a date",   [SHAPE_TIMESTAMP] = "a timestamp", [SHAPE_FLOAT] = "a float",         [SHAPE_DOUBLE] = "a double",
+        [SHAPE_TEXT] = "a string", [SHAPE_ENUM] = "an enum",          [SHAPE_DECIMAL] = "a decimal",     [SHAPE_UUID] = "a uuid",
+        [SHAPE_BYTES] = "bytes",   [SHAPE_FIXED] = "a fixed",         [SHAPE_NESTED] = "a nested value",
     };
     return names[shape];
 }
@@ -111,8 +111,7 @@ struct avro_column avro_column_of(const struct avro_type *type)
     return column;
 }
 
-enum status avro_row_type(const struct avro_schema *reader, const char *name, struct arena *arena, struct row_type **out,
-                          struct err *err)
+enum status avro_row_type(const struct avro_schema *reader, const char *name, struct arena *arena, struct row_type **out, struct err *err)
 {
     const struct avro_type *record = reader->root;
     if (record->kind != AVRO_RECORD)

@@ -108,8 +108,8 @@ static bool parse_digits(struct slice text, struct digits *out)
         out->text[out->count++] = c;
     }
     int64_t exponent = 0;
-    if (i < text.size && (!text_to_int64((struct slice){text.data + i + 1, text.size - i - 1}, &exponent) || exponent < -10000 ||
-                          exponent > 10000))
+    if (i < text.size &&
+        (!text_to_int64((struct slice){text.data + i + 1, text.size - i - 1}, &exponent) || exponent < -10000 || exponent > 10000))
         return false;
     out->exponent += exponent;
     return any;

@@ -10,8 +10,8 @@
 #include "base/text.h"
 
 enum {
-    SCALED_MAX_PRECISION = 1000,                     // decimal digits; a schema that asks for more has plain bytes
-    SCALED_MAX_BYTES = 512,                          // of the integer: enough for that many digits
+    SCALED_MAX_PRECISION = 1000,                        // decimal digits; a schema that asks for more has plain bytes
+    SCALED_MAX_BYTES = 512,                             // of the integer: enough for that many digits
     SCALED_TEXT_BYTES = 2 * SCALED_MAX_PRECISION + 300, // a text of scaled_to_text with its NUL
     UUID_BYTES = 16,
     UUID_TEXT_BYTES = 36,

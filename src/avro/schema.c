@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Parsing a schema: types, names and references between them.
+#include "avro/schema.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,8 +188,7 @@ static enum status parse_named(struct avro_parser *parser, const struct json *js
     return first ? redeclare(parser, json, first, type, space) : OK;
 }
 
-static enum status parse_declaration(struct avro_parser *parser, const struct json *json, struct slice space,
-                                     const struct avro_type **out)
+static enum status parse_declaration(struct avro_parser *parser, const struct json *json, struct slice space, const struct avro_type **out)
 {
     static const struct {
         const char *word;
@@ -234,9 +235,8 @@ static void learn_references(struct avro_schema *schema, const struct avro_schem
     }
 }
 
-enum status avro_schema_parse(const char *text, size_t size, enum avro_strictness strictness,
-                              const struct avro_schema *const *references, uint32_t reference_count, struct avro_schema **out,
-                              struct err *err)
+enum status avro_schema_parse(const char *text, size_t size, enum avro_strictness strictness, const struct avro_schema *const *references,
+                              uint32_t reference_count, struct avro_schema **out, struct err *err)
 {
     *out = NULL;
     if (size > BUF_MAX_SCHEMA_TEXT)

@@ -19,15 +19,37 @@ enum {
 };
 
 enum avro_kind {
-    AVRO_NULL, AVRO_BOOLEAN, AVRO_INT, AVRO_LONG, AVRO_FLOAT, AVRO_DOUBLE, AVRO_BYTES, AVRO_STRING,
-    AVRO_RECORD, AVRO_ENUM, AVRO_ARRAY, AVRO_MAP, AVRO_UNION, AVRO_FIXED,
+    AVRO_NULL,
+    AVRO_BOOLEAN,
+    AVRO_INT,
+    AVRO_LONG,
+    AVRO_FLOAT,
+    AVRO_DOUBLE,
+    AVRO_BYTES,
+    AVRO_STRING,
+    AVRO_RECORD,
+    AVRO_ENUM,
+    AVRO_ARRAY,
+    AVRO_MAP,
+    AVRO_UNION,
+    AVRO_FIXED,
 };
 
 // Unknown or ill-formed logical types are AVRO_LOGICAL_NONE: the specification says to ignore them.
 enum avro_logical {
-    AVRO_LOGICAL_NONE, AVRO_DECIMAL, AVRO_UUID, AVRO_DATE, AVRO_TIME_MILLIS, AVRO_TIME_MICROS,
-    AVRO_TIMESTAMP_MILLIS, AVRO_TIMESTAMP_MICROS, AVRO_TIMESTAMP_NANOS,
-    AVRO_LOCAL_TIMESTAMP_MILLIS, AVRO_LOCAL_TIMESTAMP_MICROS, AVRO_LOCAL_TIMESTAMP_NANOS, AVRO_DURATION,
+    AVRO_LOGICAL_NONE,
+    AVRO_DECIMAL,
+    AVRO_UUID,
+    AVRO_DATE,
+    AVRO_TIME_MILLIS,
+    AVRO_TIME_MICROS,
+    AVRO_TIMESTAMP_MILLIS,
+    AVRO_TIMESTAMP_MICROS,
+    AVRO_TIMESTAMP_NANOS,
+    AVRO_LOCAL_TIMESTAMP_MILLIS,
+    AVRO_LOCAL_TIMESTAMP_MICROS,
+    AVRO_LOCAL_TIMESTAMP_NANOS,
+    AVRO_DURATION,
 };
 
 struct json; // a parsed JSON value that keeps member order and number text (avro/json.h)
@@ -35,31 +57,31 @@ struct json; // a parsed JSON value that keeps member order and number text (avr
 struct avro_type;
 
 struct avro_field {
-    const char *name, *doc;            // doc may be NULL
+    const char *name, *doc; // doc may be NULL
     const struct avro_type *type;
-    const struct json *default_value;  // NULL: no default; a JSON null is a default
+    const struct json *default_value; // NULL: no default; a JSON null is a default
     const char *const *aliases;
     uint32_t alias_count;
-    const struct json *json;           // its declaration, for order and other properties
+    const struct json *json; // its declaration, for order and other properties
 };
 
 // One node. A named type that is mentioned again is the same node, so the tree may have cycles.
 struct avro_type {
     enum avro_kind kind;
     enum avro_logical logical;
-    int32_t precision, scale;                   // of AVRO_DECIMAL
-    const char *name, *full_name;               // of record, enum, fixed: last part, and with namespace
-    const char *const *aliases;                 // full names
+    int32_t precision, scale;     // of AVRO_DECIMAL
+    const char *name, *full_name; // of record, enum, fixed: last part, and with namespace
+    const char *const *aliases;   // full names
     uint32_t alias_count;
-    uint32_t count;                             // fields, symbols, branches; size of a fixed
-    const struct avro_field *fields;            // of a record
-    const char *const *symbols;                 // of an enum
-    int32_t default_symbol;                     // of an enum; -1: none
-    const struct avro_type *const *branches;    // of a union
-    const struct avro_type *items;              // of an array or map
-    const struct json *json;                    // its declaration, for doc and other properties; NULL when it is a bare name
-    const struct avro_schema *schema;           // of a named type: the one that declares it
-    uint32_t min_bytes;                         // a datum of this type takes at least so many bytes
+    uint32_t count;                          // fields, symbols, branches; size of a fixed
+    const struct avro_field *fields;         // of a record
+    const char *const *symbols;              // of an enum
+    int32_t default_symbol;                  // of an enum; -1: none
+    const struct avro_type *const *branches; // of a union
+    const struct avro_type *items;           // of an array or map
+    const struct json *json;                 // its declaration, for doc and other properties; NULL when it is a bare name
+    const struct avro_schema *schema;        // of a named type: the one that declares it
+    uint32_t min_bytes;                      // a datum of this type takes at least so many bytes
 };
 
 // Named types, found by full name (open addressing).
@@ -82,9 +104,8 @@ enum avro_strictness { AVRO_LENIENT, AVRO_STRICT };
 
 // `references` are schemas whose named types the text may mention (NULL when there are none); they must outlive the result.
 // Errors are REJECT / ERR_REGISTRY and say where in the text. Free with avro_schema_free.
-enum status avro_schema_parse(const char *text, size_t size, enum avro_strictness strictness,
-                              const struct avro_schema *const *references, uint32_t reference_count, struct avro_schema **out,
-                              struct err *err) MUST_CHECK;
+enum status avro_schema_parse(const char *text, size_t size, enum avro_strictness strictness, const struct avro_schema *const *references,
+                              uint32_t reference_count, struct avro_schema **out, struct err *err) MUST_CHECK;
 void avro_schema_free(struct avro_schema *schema);
 
 // Avro Java's Schema.toString(): the text that registries store and compare. See avro/canonical.c for member order. Types that come from

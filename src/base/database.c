@@ -22,19 +22,23 @@ enum status database_err(sqlite3 *db, const char *doing, enum err_code code, str
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return err_set(err, AGAIN, code, "cannot %s: %s is locked by another process; if this goes on, see which one has it open", doing, path);
+        return err_set(err, AGAIN, code, "cannot %s: %s is locked by another process; if this goes on, see which one has it open", doing,
+                       path);
     case SQLITE_FULL:
         return err_set(err, AGAIN, code, "cannot %s: no space left on the disk of %s; free some, the work goes on by itself", doing, path);
     case SQLITE_IOERR:
         if (system == ENOSPC || system == EDQUOT || system == EFBIG)
-            return err_set(err, AGAIN, code, "cannot %s: no space left on the disk of %s; free some, the work goes on by itself", doing, path);
+            return err_set(err, AGAIN, code, "cannot %s: no space left on the disk of %s; free some, the work goes on by itself", doing,
+                           path);
         return err_set(err, FATAL, code, "cannot %s: reading or writing %s failed (%s, errno %d: %s); check the disk", doing, path, text,
                        system, strerror(system));
     case SQLITE_CONSTRAINT: return err_set(err, REJECT, code, "cannot %s: %s", doing, text);
     case SQLITE_NOTADB:
-        return err_set(err, FATAL, code, "cannot %s: %s is not an SQLite database; move it away, or choose another folder with --data", doing, path);
+        return err_set(err, FATAL, code, "cannot %s: %s is not an SQLite database; move it away, or choose another folder with --data",
+                       doing, path);
     case SQLITE_CORRUPT:
-        return err_set(err, FATAL, code, "cannot %s: %s is damaged (%s); restore it from a copy, or move it away to start anew", doing, path, text);
+        return err_set(err, FATAL, code, "cannot %s: %s is damaged (%s); restore it from a copy, or move it away to start anew", doing,
+                       path, text);
     case SQLITE_READONLY:
         return err_set(err, FATAL, code, "cannot %s: %s may not be written; check the permissions of the file and its folder", doing, path);
     default: return err_set(err, FATAL, code, "cannot %s: %s", doing, text);
@@ -46,7 +50,7 @@ static enum status make_folders(const char *path, enum err_code code, struct err
 {
     char folder[4096];
     if (strlen(path) >= sizeof folder) return err_set(err, FATAL, code, "the path of the data folder is too long: %.100s...", path);
-    strcpy(folder, path); // fits: checked above
+    snprintf(folder, sizeof folder, "%s", path);
     for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
         if (mkdir(folder, 0777) && errno != EEXIST)
@@ -72,7 +76,8 @@ static enum status set_up(sqlite3 *db, const struct database_params *params, str
 {
     sqlite3_busy_timeout(db, params->busy_ms);
     sqlite3_extended_result_codes(db, 1);
-    if (params->read_only) return database_exec(db, "PRAGMA query_only = 1; SELECT count(*) FROM sqlite_schema", "open the database", params->code, err);
+    if (params->read_only)
+        return database_exec(db, "PRAGMA query_only = 1; SELECT count(*) FROM sqlite_schema", "open the database", params->code, err);
     TRY(database_exec(db, "PRAGMA journal_mode = WAL", "open the database", params->code, err));
     return database_exec(db, params->sync == DATABASE_SYNC_FULL ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
                          "open the database", params->code, err);

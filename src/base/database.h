@@ -17,10 +17,10 @@ enum database_sync {
 
 struct database_params {
     const char *path;
-    bool read_only;          // the file must exist; nothing is created or changed
+    bool read_only; // the file must exist; nothing is created or changed
     enum database_sync sync;
-    int busy_ms;             // how long to wait for another writer before AGAIN
-    enum err_code code;      // whose errors these are: ERR_STREAM, ERR_STORAGE
+    int busy_ms;        // how long to wait for another writer before AGAIN
+    enum err_code code; // whose errors these are: ERR_STREAM, ERR_STORAGE
 };
 
 // Opens, or creates with its folder. FATAL with what to do: unwritable folder, not a database, missing (read_only).

@@ -57,10 +57,10 @@ enum status err_context(struct err *err, const char *format, ...) PRINTF_LIKE(2,
 const char *status_name(enum status status);
 
 // Hands a failure on to the caller unchanged.
-#define TRY(call)                                                                                                                \
-    do {                                                                                                                         \
-        enum status try_status = (call);                                                                                         \
-        if (try_status != OK) return try_status;                                                                                 \
+#define TRY(call)                                                                                                                          \
+    do {                                                                                                                                   \
+        enum status try_status = (call);                                                                                                   \
+        if (try_status != OK) return try_status;                                                                                           \
     } while (0)
 
 #endif

@@ -65,6 +65,7 @@ static void append_head(const struct log *log, struct buf *line, enum log_level 
         append_json(line, message);
     } else {
         clock_format(clock_now_us() / 1000 * 1000, time);
+        if (log->terminal) buf_append_text(line, "\r\033[K");
         buf_printf(line, "%s%-24s %-5s %-10s %s", log->color ? level_colors[level] : "", time, level_names[level], component, message);
     }
 }

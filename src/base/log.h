@@ -18,7 +18,8 @@ struct log {
     enum log_level level; // lines below it are not written
     enum log_format format;
     int fd;
-    bool color; // text only
+    bool color;    // text only
+    bool terminal; // text only: a line of progress may stand where the log line goes; it is wiped first
 };
 
 // log_info(log, "ingestion", "connected", "url", url, "symbols", log_number(50)); values are strings, NULL is written as null.
@@ -26,8 +27,7 @@ struct log {
 #define log_info(log, ...) log_write((log), LOG_INFO, __VA_ARGS__, (const char *)0)
 #define log_warn(log, ...) log_write((log), LOG_WARN, __VA_ARGS__, (const char *)0)
 #define log_error(log, ...) log_write((log), LOG_ERROR, __VA_ARGS__, (const char *)0)
-void log_write(const struct log *log, enum log_level level, const char *component, const char *message, ...)
-    __attribute__((sentinel));
+void log_write(const struct log *log, enum log_level level, const char *component, const char *message, ...) __attribute__((sentinel));
 
 // Writes an error once, with its class and origin.
 void log_err(const struct log *log, enum log_level level, const char *component, const char *message, const struct err *err);

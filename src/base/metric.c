@@ -15,8 +15,8 @@ enum kind { COUNTER, GAUGE, HISTOGRAM };
 
 // Upper bounds in nanoseconds; chosen around the objectives of 5, 10 and 20 ms.
 static const int64_t bounds_ns[] = {
-    50000,    100000,    200000,    500000,    1000000,    2000000,    3000000,    5000000,     7500000,     10000000,    15000000,
-    20000000, 30000000,  50000000,  100000000, 200000000,  500000000,  1000000000, 2000000000,  5000000000,  10000000000, 60000000000,
+    50000,    100000,   200000,   500000,    1000000,   2000000,   3000000,    5000000,    7500000,    10000000,    15000000,
+    20000000, 30000000, 50000000, 100000000, 200000000, 500000000, 1000000000, 2000000000, 5000000000, 10000000000, 60000000000,
 };
 enum { BOUNDS = sizeof bounds_ns / sizeof *bounds_ns };
 
@@ -24,10 +24,10 @@ struct metric {
     struct metric *next;
     enum kind kind;
     char *name, *labels, *help;
-    _Atomic uint64_t count;                // counter; observations of a histogram
-    _Atomic double value;                  // gauge
-    _Atomic double sum;                    // histogram, in seconds
-    _Atomic uint64_t buckets[BOUNDS + 1];  // histogram, not cumulative; the last is +Inf
+    _Atomic uint64_t count;               // counter; observations of a histogram
+    _Atomic double value;                 // gauge
+    _Atomic double sum;                   // histogram, in seconds
+    _Atomic uint64_t buckets[BOUNDS + 1]; // histogram, not cumulative; the last is +Inf
 };
 
 struct metric_registry {
@@ -130,8 +130,8 @@ static void append_label_value(struct buf *out, const char *value)
     buf_append_byte(out, '"');
 }
 
-struct metric *metric_gauge_of_key(struct metric_registry *registry, const char *name, const char *label, const char *key,
-                                   const char *help, uint32_t max_keys)
+struct metric *metric_gauge_of_key(struct metric_registry *registry, const char *name, const char *label, const char *key, const char *help,
+                                   uint32_t max_keys)
 {
     struct buf labels;
     buf_init(&labels, 1024);
@@ -155,6 +155,15 @@ struct metric *metric_gauge_of_key(struct metric_registry *registry, const char 
     if (!metric) metric = find_or_add(registry, GAUGE, name, labels.data, help);
     pthread_mutex_unlock(&registry->mutex);
     buf_fini(&labels);
+    return metric;
+}
+
+const struct metric *metric_find(struct metric_registry *registry, const char *name, const char *labels)
+{
+    pthread_mutex_lock(&registry->mutex);
+    const struct metric *metric = registry->first;
+    while (metric && (strcmp(metric->name, name) || strcmp(metric->labels, labels ? labels : ""))) metric = metric->next;
+    pthread_mutex_unlock(&registry->mutex);
     return metric;
 }
 
@@ -264,7 +273,8 @@ void metric_write(struct metric_registry *registry, enum metric_format format, s
             size_t length = strlen(family), suffix = strlen("_total");
             if (format == METRIC_OPENMETRICS && metric->kind == COUNTER && length > suffix && !strcmp(family + length - suffix, "_total"))
                 length -= suffix;
-            buf_printf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)length, family, metric->help, (int)length, family, kinds[metric->kind]);
+            buf_printf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)length, family, metric->help, (int)length, family,
+                       kinds[metric->kind]);
         }
         switch (metric->kind) {
         case COUNTER:

@@ -25,8 +25,11 @@ struct metric *metric_histogram(struct metric_registry *registry, const char *na
 
 // One gauge per key ("symbol"), at most `max_keys` of them; all further keys share the key "other".
 // May be called at any time by any thread.
-struct metric *metric_gauge_of_key(struct metric_registry *registry, const char *name, const char *label, const char *key,
-                                   const char *help, uint32_t max_keys);
+struct metric *metric_gauge_of_key(struct metric_registry *registry, const char *name, const char *label, const char *key, const char *help,
+                                   uint32_t max_keys);
+
+// The metric of that name and labels when somebody has made it, else NULL.
+const struct metric *metric_find(struct metric_registry *registry, const char *name, const char *labels);
 
 void metric_add(struct metric *metric, uint64_t by);
 void metric_set(struct metric *metric, double value);

@@ -78,8 +78,8 @@ void option_values_fini(struct option_values *values);
 
 // Reads a YAML document (at most BUF_MAX_CONFIG_FILE). `name` is for messages: "fdp.yaml". Unknown keys, wrong types and values out of
 // range are ERR_CONFIG errors that name file and line, and the nearest key. A list in the file replaces the default list whole.
-enum status option_load_yaml(const struct option_table *table, struct option_values *out, const char *text, size_t size,
-                             const char *name, struct err *err) MUST_CHECK;
+enum status option_load_yaml(const struct option_table *table, struct option_values *out, const char *text, size_t size, const char *name,
+                             struct err *err) MUST_CHECK;
 // `assignment` is "section.key=value"; scalars are taken as they are, lists, maps and objects are YAML flow. A list may also be given as
 // A,B,C, and one entry of a map as "section.map.entry=value".
 enum status option_load_set(const struct option_table *table, struct option_values *out, const char *assignment, const char *origin,

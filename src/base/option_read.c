@@ -38,7 +38,8 @@ static enum status fail_value(struct option_loader *loader, const struct option_
     if (node->kind != NODE_SCALAR)
         return option_fail(loader, node->line, "%s is a %s; it must be %s", name, node->kind == NODE_LIST ? "list" : "map", expects);
     bool secret = row->flags & OPTION_SECRET;
-    return option_fail(loader, node->line, "%s is %s; it must be %s", name, secret ? "********" : option_yaml_shown(node->text, shown), expects);
+    return option_fail(loader, node->line, "%s is %s; it must be %s", name, secret ? "********" : option_yaml_shown(node->text, shown),
+                       expects);
 }
 
 static enum status read_whole_file(const char *path, char *out, size_t capacity, size_t *size)
@@ -59,14 +60,14 @@ static enum status read_whole_file(const char *path, char *out, size_t capacity,
 static enum status read_secret(struct option_loader *loader, const char *name, const struct node *path, struct slice *out)
 {
     char shown[OPTION_SHOWN_BYTES];
-    if (path->kind != NODE_SCALAR || path->text.size == 0)
-        return option_fail(loader, path->line, "%s must be the path of a file", name);
+    if (path->kind != NODE_SCALAR || path->text.size == 0) return option_fail(loader, path->line, "%s must be the path of a file", name);
     option_yaml_shown(path->text, shown);
     char *text = arena_alloc(loader->scratch, SECRET_MAX_BYTES + 2);
     size_t size;
     if (read_whole_file(path->text.data, text, SECRET_MAX_BYTES + 1, &size) != OK)
         return option_fail(loader, path->line, "%s: cannot read the file %s: %s", name, shown, strerror(errno));
-    if (size > SECRET_MAX_BYTES) return option_fail(loader, path->line, "%s: the file %s has more than %d bytes", name, shown, SECRET_MAX_BYTES);
+    if (size > SECRET_MAX_BYTES)
+        return option_fail(loader, path->line, "%s: the file %s has more than %d bytes", name, shown, SECRET_MAX_BYTES);
     if (size > 0 && text[size - 1] == '\n') size--;
     if (size > 0 && text[size - 1] == '\r') size--;
     text[size] = '\0';
@@ -131,8 +132,7 @@ static enum status read_list(struct option_loader *loader, const char *name, con
     const char **items = arena_calloc(loader->arena, node->count, sizeof *items);
     uint32_t count = 0;
     for (const struct node *item = node->first; item; item = item->next) {
-        if (item->kind != NODE_SCALAR || option_yaml_null(item))
-            return option_fail(loader, item->line, "%s[%u] must be text", name, count);
+        if (item->kind != NODE_SCALAR || option_yaml_null(item)) return option_fail(loader, item->line, "%s[%u] must be text", name, count);
         items[count++] = arena_copy(loader->arena, item->text.data, item->text.size);
     }
     *(struct option_array *)at = (struct option_array){count, items};
@@ -158,15 +158,16 @@ static struct node *split_list(struct arena *arena, struct slice text)
     return list;
 }
 
-
-static enum status read_objects(struct option_loader *loader, const struct option_row *row, const char *name, const struct node *node, void *at)
+static enum status read_objects(struct option_loader *loader, const struct option_row *row, const char *name, const struct node *node,
+                                void *at)
 {
     const struct option_table *table = row->element;
     char *items = arena_calloc(loader->arena, node->count, table->struct_bytes);
     uint32_t count = 0;
     for (const struct node *item = node->first; item; item = item->next, count++) {
-        struct option_target target = {table, items + count * table->struct_bytes, NULL, arena_calloc(loader->scratch, table->count, sizeof(bool)),
-                                arena_printf(loader->scratch, "%s[%u].", name, count)};
+        struct option_target target = {table, items + count * table->struct_bytes, NULL,
+                                       arena_calloc(loader->scratch, table->count, sizeof(bool)),
+                                       arena_printf(loader->scratch, "%s[%u].", name, count)};
         if (item->kind != NODE_MAP) return option_fail(loader, item->line, "%s[%u] must be a map such as {name: value}", name, count);
         TRY(option_read_defaults(loader, table, target.values));
         TRY(option_read_map(loader, &target, item, ""));
@@ -179,7 +180,8 @@ static enum status read_objects(struct option_loader *loader, const struct optio
 }
 
 // Lists, maps and objects.
-static enum status read_compound(struct option_loader *loader, const struct option_row *row, const char *name, const struct node *node, void *at)
+static enum status read_compound(struct option_loader *loader, const struct option_row *row, const char *name, const struct node *node,
+                                 void *at)
 {
     if (row->type == OPTION_MAP && node->kind == NODE_MAP) return read_map(loader, row, name, node, at);
     if (row->type == OPTION_LIST && node->kind == NODE_LIST) return read_list(loader, name, node, at);
@@ -187,7 +189,8 @@ static enum status read_compound(struct option_loader *loader, const struct opti
     return fail_value(loader, row, name, node);
 }
 
-static enum status read_value(struct option_loader *loader, const struct option_row *row, const char *name, const struct node *node, void *at)
+static enum status read_value(struct option_loader *loader, const struct option_row *row, const char *name, const struct node *node,
+                              void *at)
 {
     if (!option_type_is_scalar(row->type)) return read_compound(loader, row, name, node, at);
     bool usable = node->kind == NODE_SCALAR && (loader->flat || !option_yaml_null(node));
@@ -211,11 +214,12 @@ static enum status read_flat(struct option_loader *loader, const struct option_r
 static enum status mark(struct option_loader *loader, struct option_target *target, size_t row, uint32_t line)
 {
     const char *name = target->table->rows[row].name;
-    if (target->given[row]) return option_fail(loader, line, "%s%s is given twice, once as %s%s-file", target->shown, name, target->shown, name);
+    if (target->given[row])
+        return option_fail(loader, line, "%s%s is given twice, once as %s%s-file", target->shown, name, target->shown, name);
     target->given[row] = true;
     if (target->origins) {
-        target->origins[row] = loader->flat ? arena_printf(loader->arena, "%s", loader->source)
-                                            : arena_printf(loader->arena, "%s:%u", loader->source, line);
+        target->origins[row] =
+            loader->flat ? arena_printf(loader->arena, "%s", loader->source) : arena_printf(loader->arena, "%s:%u", loader->source, line);
     }
     return OK;
 }
@@ -268,7 +272,8 @@ static const char *nearest_name(struct arena *scratch, const struct option_table
     return NULL;
 }
 
-enum status option_fail_unknown(struct option_loader *loader, const struct option_target *target, const char *prefix, struct slice key, uint32_t line)
+enum status option_fail_unknown(struct option_loader *loader, const struct option_target *target, const char *prefix, struct slice key,
+                                uint32_t line)
 {
     char shown[OPTION_SHOWN_BYTES];
     const char *where = arena_printf(loader->scratch, "%s%s", target->shown, prefix);
@@ -276,8 +281,8 @@ enum status option_fail_unknown(struct option_loader *loader, const struct optio
     option_yaml_shown(key, shown);
     bool file;
     if (!loader->flat && option_find(target->table, key.data, &file) < target->table->count && strchr(key.data, '.'))
-        return option_fail(loader, line, "unknown key %s%s; each word before a dot is a level of its own: \"%.*s:\" and below it the rest", shown,
-                    place, (int)strcspn(key.data, "."), key.data);
+        return option_fail(loader, line, "unknown key %s%s; each word before a dot is a level of its own: \"%.*s:\" and below it the rest",
+                           shown, place, (int)strcspn(key.data, "."), key.data);
     const char *nearest = nearest_name(loader->scratch, target->table, prefix, key.data);
     if (!nearest) return option_fail(loader, line, "unknown key %s%s; fdp config keys lists what there is", shown, place);
     return option_fail(loader, line, "unknown key %s%s; did you mean %s%s?", shown, place, target->shown, nearest);

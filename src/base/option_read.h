@@ -30,9 +30,11 @@ struct option_target {
 enum status option_fail_at(struct option_loader *loader, uint32_t line, const char *origin, const char *format, ...) PRINTF_LIKE(4, 5);
 
 // All entries of a map whose keys, behind `prefix` ("" or "ingestion."), are rows and sections of the target's table.
-enum status option_read_map(struct option_loader *loader, struct option_target *target, const struct node *map, const char *prefix) MUST_CHECK;
+enum status option_read_map(struct option_loader *loader, struct option_target *target, const struct node *map,
+                            const char *prefix) MUST_CHECK;
 // One row from one text. With `file` the text is the path of the file that holds the secret.
-enum status option_read_row(struct option_loader *loader, struct option_target *target, size_t row, bool file, struct slice text) MUST_CHECK;
+enum status option_read_row(struct option_loader *loader, struct option_target *target, size_t row, bool file,
+                            struct slice text) MUST_CHECK;
 // One entry of an OPTION_MAP from one text: replaces it or adds it.
 enum status option_read_entry(struct option_loader *loader, struct option_target *target, size_t row, const char *entry,
                               struct slice text) MUST_CHECK;

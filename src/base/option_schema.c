@@ -150,8 +150,8 @@ static void write_row(const struct option_row *row, const char *name, const char
     buf_append_text(out, "{\"type\": \"string\", \"description\": \"A file that holds it.\"}");
 }
 
-static void write_section(const struct option_table *table, const char *name, size_t length, const char *values, bool first, struct buf *out,
-                          int depth)
+static void write_section(const struct option_table *table, const char *name, size_t length, const char *values, bool first,
+                          struct buf *out, int depth)
 {
     size_t start = length;
     while (start > 0 && name[start - 1] != '.') start--;

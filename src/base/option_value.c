@@ -88,9 +88,9 @@ static bool in_range(const struct option_row *row, double number)
 
 static bool parse_integer(const struct option_row *row, struct slice text, int64_t *value)
 {
-    bool parsed = row->type == OPTION_INT        ? text_to_int64(text, value)
-                  : row->type == OPTION_DURATION ? clock_parse_duration(text, value)
-                                                 : parse_size(text, value);
+    bool parsed = row->type == OPTION_INT      ? text_to_int64(text, value)
+                : row->type == OPTION_DURATION ? clock_parse_duration(text, value)
+                                               : parse_size(text, value);
     return parsed && in_range(row, (double)*value);
 }
 

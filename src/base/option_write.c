@@ -173,10 +173,11 @@ static void write_sample_row(const struct option_row *row, const char *values, b
 static void write_sample(const struct option_table *table, const char *values, struct buf *out)
 {
     buf_append_text(out, "# SPDX-License-Identifier: Apache-2.0\n");
-    option_wrap("Every option with its default; a file of yours needs to name only what differs. Stronger than the file are the environment "
-                "(FDP_SECTION_KEY, dots and dashes as underscores) and the command line (--set section.key=value). A list in the file replaces "
-                "the default list whole. Durations: 250ms, 10s, 5m, 2h, 7d. Sizes: 64KiB, 10MiB, 1GiB.",
-                0, "# ", 0, SAMPLE_COLUMNS, out);
+    option_wrap(
+        "Every option with its default; a file of yours needs to name only what differs. Stronger than the file are the environment "
+        "(FDP_SECTION_KEY, dots and dashes as underscores) and the command line (--set section.key=value). A list in the file replaces "
+        "the default list whole. Durations: 250ms, 10s, 5m, 2h, 7d. Sizes: 64KiB, 10MiB, 1GiB.",
+        0, "# ", 0, SAMPLE_COLUMNS, out);
     const char *before = "";
     for (size_t i = 0; i < table->count; i++) {
         const struct option_row *row = &table->rows[i];

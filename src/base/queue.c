@@ -51,8 +51,7 @@ enum status queue_push(struct queue *queue, void *item, int64_t deadline_ns)
 {
     pthread_mutex_lock(&queue->mutex);
     bool in_time = true;
-    while (!queue->closed && queue->fill == queue->capacity && in_time)
-        in_time = wait_until(queue, &queue->not_full, deadline_ns);
+    while (!queue->closed && queue->fill == queue->capacity && in_time) in_time = wait_until(queue, &queue->not_full, deadline_ns);
     enum status status = queue->closed ? FATAL : queue->fill == queue->capacity ? AGAIN : OK;
     if (status == OK) {
         queue->items[(queue->first + queue->fill++) % queue->capacity] = item;

@@ -103,6 +103,7 @@ void text_base64_encode(const void *data, size_t size, char *out)
     *out = '\0';
 }
 
+// clang-format off
 // 0..63, or 255 for a character outside the alphabet.
 static const unsigned char base64_value[256] = {
 #define ROW16 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255
@@ -116,6 +117,7 @@ static const unsigned char base64_value[256] = {
     ROW16, ROW16, ROW16, ROW16, ROW16, ROW16, ROW16, ROW16,
 #undef ROW16
 };
+// clang-format on
 
 ptrdiff_t text_base64_decode(const char *text, size_t size, void *out)
 {

@@ -168,8 +168,8 @@ static bool check_words(const struct app *app)
 {
     const struct command *command = app->command;
     if (app->common.help || (app->word_count >= command->min_words && app->word_count <= command->max_words)) return true;
-    fprintf(stderr, "fdp %s: %s\nUsage: fdp %s %s\n", command->name, app->word_count < command->min_words ? "something is missing" : "too many words",
-            command->name, command->words);
+    fprintf(stderr, "fdp %s: %s\nUsage: fdp %s %s\n", command->name,
+            app->word_count < command->min_words ? "something is missing" : "too many words", command->name, command->words);
     return false;
 }
 
@@ -251,9 +251,10 @@ bool args_help(FILE *out, const char *name)
         for (int i = 0; i < command_count; i++) print_line(out, &commands[i]);
         fputs("\nCommon options:\n", out);
         print_flags(out, common_flags, COMMON_FLAGS);
-        fputs("\nfdp help COMMAND tells more of one. Exit codes: 0 done, 1 the check found problems, 2 usage, 3 configuration, 4 feed, 5 stream,\n"
-              "6 storage, 7 registry, 70 internal.\n",
-              out);
+        fputs(
+            "\nfdp help COMMAND tells more of one. Exit codes: 0 done, 1 the check found problems, 2 usage, 3 configuration, 4 feed, 5 stream,\n"
+            "6 storage, 7 registry, 70 internal.\n",
+            out);
         return true;
     }
     bool found = false;
@@ -285,7 +286,8 @@ bool app_flag_number(const struct app *app, const char *name, int64_t min, int64
     const char *text = app_flag(app, name);
     *value = fallback;
     if (!text || (text_to_int64(slice_of(text), value) && *value >= min && *value <= max)) return true;
-    app_usage(app, "%s%s wants a whole number from %lld to %lld, not \"%s\"", strlen(name) == 1 ? "-" : "--", name, (long long)min, (long long)max, text);
+    app_usage(app, "%s%s wants a whole number from %lld to %lld, not \"%s\"", strlen(name) == 1 ? "-" : "--", name, (long long)min,
+              (long long)max, text);
     return false;
 }
 

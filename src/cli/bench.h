@@ -7,9 +7,9 @@
 
 struct bench {
     struct app *app;
-    char folder[64];  // temporary; removed at the end
-    uint64_t rows;    // per measurement
-    int64_t seconds;  // of each run of the whole pipeline
+    char folder[64]; // temporary; removed at the end
+    uint64_t rows;   // per measurement
+    int64_t seconds; // of each run of the whole pipeline
 };
 
 // On one core, I/O left out.

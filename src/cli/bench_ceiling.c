@@ -12,8 +12,9 @@
 
 enum { BATCH_ROWS = 1000 };
 
-static const char insert_sql[] = "INSERT INTO stocks (id, price, time, change, change_percent, exchange, market_hours, price_hint, source_api,"
-                                 " event_id, quote_type, ingestion_ts, _source, _offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+static const char insert_sql[] =
+    "INSERT INTO stocks (id, price, time, change, change_percent, exchange, market_hours, price_hint, source_api,"
+    " event_id, quote_type, ingestion_ts, _source, _offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 static void bind_row(sqlite3_stmt *insert, uint64_t i, char event_id[17])
 {

@@ -106,7 +106,8 @@ static enum status decode_sample(const struct bed *bed, struct batch *quotes, st
     return OK;
 }
 
-static enum status measure_frames(const struct bed *bed, uint64_t rows, struct publication *publication, double *per_second, struct err *err)
+static enum status measure_frames(const struct bed *bed, uint64_t rows, struct publication *publication, double *per_second,
+                                  struct err *err)
 {
     uint64_t done = 0;
     double began = cpu_seconds();
@@ -136,7 +137,8 @@ static void fill_records(const struct publication *publication, struct batch *re
         }
 }
 
-static enum status measure_records(const struct bed *bed, uint64_t rows, const struct publication *publication, double *per_second, struct err *err)
+static enum status measure_records(const struct bed *bed, uint64_t rows, const struct publication *publication, double *per_second,
+                                   struct err *err)
 {
     // Topics of ingestion and processing are the same three, in an order of their own.
     const char *const *names;

@@ -21,7 +21,7 @@ extern char **environ;
 struct child {
     pid_t pid;
     FILE *output;
-    char monitor[256]; // its address
+    char monitor[512]; // its address
     int64_t began_ns;
 };
 
@@ -58,7 +58,7 @@ static enum status wait_ready(const struct child *child, struct err *err)
 {
     struct http_client *client = http_client_new(2000);
     struct buf body;
-    char url[300];
+    char url[600];
     int status = 0;
     int64_t deadline_ns = clock_deadline_ms(15000);
     buf_init(&body, BUF_MAX_HTTP_REPLY);
@@ -94,9 +94,11 @@ static enum status finish(struct child *child, struct bench_run *out, struct err
     enum status status = read_summary(child, out, err);
     struct rusage usage;
     int code;
-    while (wait4(child->pid, &code, 0, &usage) < 0 && errno == EINTR) {}
+    while (wait4(child->pid, &code, 0, &usage) < 0 && errno == EINTR) {
+    }
     out->resident_mib = (double)usage.ru_maxrss / 1024;
-    out->cpu_seconds = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+    out->cpu_seconds =
+        (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
     if (status == OK && code) status = err_set(err, FATAL, ERR_INTERNAL, "the pipeline ended with status %d", code);
     return status;
 }
@@ -123,9 +125,16 @@ enum status bench_run(const struct bench *bench, int64_t rate, int64_t instrumen
     snprintf(data, sizeof data, "data=%s/run%d", bench->folder, runs++);
     snprintf(rate_set, sizeof rate_set, "simulator.rate=%lld", (long long)(rate ? rate : bench->app->config->simulator.rate));
     snprintf(instruments_set, sizeof instruments_set, "simulator.instruments=%lld", (long long)instruments);
-    const char *const arguments[] = {
-        "fdp", "up", "--for", "1h", "--log-level", "error", "--set", data, "--set", rate_set, "--set", instruments_set,
-        "--set", "simulator.listen=127.0.0.1:0", "--set", "streaming.registry.listen=127.0.0.1:0", "--set", "monitoring.listen=127.0.0.1:0", NULL};
+    const char *const arguments[] = {"fdp",         "up",
+                                     "--for",       "1h",
+                                     "--log-level", "error",
+                                     "--set",       data,
+                                     "--set",       rate_set,
+                                     "--set",       instruments_set,
+                                     "--set",       "simulator.listen=127.0.0.1:0",
+                                     "--set",       "streaming.registry.listen=127.0.0.1:0",
+                                     "--set",       "monitoring.listen=127.0.0.1:0",
+                                     NULL};
     struct child child = {0};
     TRY(spawn_child(arguments, &child, err));
     enum status status = follow(bench, &child, out, err);

@@ -72,10 +72,11 @@ static void print(struct app *app, const struct results *r)
     if (app->common.json) putchar('{');
     for (int i = 0; i < FIGURES; i++) {
         if (app->common.json)
-            printf("%s\n \"%s\": {\"value\": %.3f, \"unit\": \"%s\", \"goal\": \"%s\"}", i ? "," : "", figures[i].name, figures[i].value, figures[i].unit,
-                   figures[i].goal);
+            printf("%s\n \"%s\": {\"value\": %.3f, \"unit\": \"%s\", \"goal\": \"%s\"}", i ? "," : "", figures[i].name, figures[i].value,
+                   figures[i].unit, figures[i].goal);
         else
-            printf("%-44s %14.*f %-10s %s\n", figures[i].name, figures[i].value < 1000 ? 2 : 0, figures[i].value, figures[i].unit, figures[i].goal);
+            printf("%-44s %14.*f %-10s %s\n", figures[i].name, figures[i].value < 1000 ? 2 : 0, figures[i].value, figures[i].unit,
+                   figures[i].goal);
     }
     if (app->common.json) puts("\n}");
 }

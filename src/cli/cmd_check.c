@@ -106,7 +106,8 @@ int cmd_check(struct app *app)
 
 static void print_position(const struct batch *records, uint32_t row, const char *outcome)
 {
-    printf("{\"partition\":%lld,\"offset\":%lld,\"outcome\":\"%s\"", (long long)records->source[row], (long long)records->offset[row], outcome);
+    printf("{\"partition\":%lld,\"offset\":%lld,\"outcome\":\"%s\"", (long long)records->source[row], (long long)records->offset[row],
+           outcome);
 }
 
 static bool same_record(const struct batch *batch, uint32_t row, const struct batch *records, uint32_t record)

@@ -26,7 +26,8 @@ int cmd_config_show(struct app *app)
     for (size_t i = 0; i < config_options.count; i++) {
         buf_reset(&value);
         option_value_text(&config_options.rows[i], app->values.values, &value);
-        struct sink_cell cells[] = {output_text(config_options.rows[i].name), {.type = SINK_TEXT, .text = buf_slice(&value)}, output_text(app->values.origins[i])};
+        struct sink_cell cells[] = {
+            output_text(config_options.rows[i].name), {.type = SINK_TEXT, .text = buf_slice(&value)}, output_text(app->values.origins[i])};
         output_row(output, cells);
     }
     output_end(output, NULL);

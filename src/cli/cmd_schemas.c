@@ -25,7 +25,8 @@ static enum status get(const char *base, const char *path, json_t **out, struct 
         *out = json_loadb(body.data ? body.data : "", body.size, JSON_DECODE_ANY, NULL);
         const char *message = json_string_value(json_object_get(*out, "message"));
         if (!*out || status_code != 200) {
-            status = err_set(err, FATAL, ERR_REGISTRY, "the registry at %s answered %d%s%s", base, status_code, message ? ": " : "", message ? message : "");
+            status = err_set(err, FATAL, ERR_REGISTRY, "the registry at %s answered %d%s%s", base, status_code, message ? ": " : "",
+                             message ? message : "");
             json_decref(*out);
         }
     }
@@ -54,7 +55,8 @@ static enum status list_subject(struct output *output, const char *base, const c
     json_decref(versions);
     subject_path(path, sizeof path, subject, "/versions/latest");
     TRY(get(base, path, &latest, err));
-    struct sink_cell cells[] = {output_text(subject), output_number((int64_t)count), output_number(json_integer_value(json_object_get(latest, "version"))),
+    struct sink_cell cells[] = {output_text(subject), output_number((int64_t)count),
+                                output_number(json_integer_value(json_object_get(latest, "version"))),
                                 output_number(json_integer_value(json_object_get(latest, "id")))};
     output_row(output, cells);
     json_decref(latest);
@@ -69,8 +71,7 @@ static enum status list_subjects(struct app *app, const char *base, struct err *
     TRY(get(base, "/subjects", &subjects, err));
     struct output *output = output_new(stdout, tool_format(app), 4, names);
     enum status status = OK;
-    json_array_foreach(subjects, index, subject)
-        if (status == OK) status = list_subject(output, base, json_string_value(subject), err);
+    json_array_foreach(subjects, index, subject) if (status == OK) status = list_subject(output, base, json_string_value(subject), err);
     output_end(output, "the registry has no subjects");
     json_decref(subjects);
     return status;
@@ -124,7 +125,8 @@ int cmd_schemas_load(struct app *app)
     struct registry_client *client;
     uint32_t loaded = 0;
     const char *dir = app->word_count ? app->words[0] : app->config->streaming.schemas;
-    if (registry_client_open(&client, role_registry_url(app->config, address), &app->log, app->metrics, &err) != OK) return app_fail(app, &err);
+    if (registry_client_open(&client, role_registry_url(app->config, address), &app->log, app->metrics, &err) != OK)
+        return app_fail(app, &err);
     enum status status = registry_load(client, dir, &app->log, &loaded, &err);
     registry_client_close(client);
     if (status != OK) return app_fail(app, &err);

@@ -56,9 +56,10 @@ int cmd_quarantine_list(struct app *app)
     if (state && strcmp(state, "waiting") && strcmp(state, "redriven") && strcmp(state, "dropped"))
         return app_usage(app, "--state wants waiting, redriven or dropped, not \"%s\"", state);
     char sql[512];
-    snprintf(sql, sizeof sql,
-             "SELECT id, topic, partition, _offset AS \"offset\", rule, error, state, quarantined_at FROM fdp_quarantine%s%s%s ORDER BY id DESC LIMIT %lld",
-             state ? " WHERE state = '" : "", state ? state : "", state ? "'" : "", (long long)limit);
+    snprintf(
+        sql, sizeof sql,
+        "SELECT id, topic, partition, _offset AS \"offset\", rule, error, state, quarantined_at FROM fdp_quarantine%s%s%s ORDER BY id DESC LIMIT %lld",
+        state ? " WHERE state = '" : "", state ? state : "", state ? "'" : "", (long long)limit);
     return list_query(app, sql, "the quarantine is empty");
 }
 
@@ -113,12 +114,14 @@ static bool show_entry(void *context, uint32_t count, const char *const *names, 
 int cmd_quarantine_show(struct app *app)
 {
     int64_t id;
-    if (!text_to_int64(slice_of(app->words[0]), &id)) return app_usage(app, "ID is a number from fdp quarantine list, not \"%s\"", app->words[0]);
+    if (!text_to_int64(slice_of(app->words[0]), &id))
+        return app_usage(app, "ID is a number from fdp quarantine list, not \"%s\"", app->words[0]);
     char sql[256];
-    snprintf(sql, sizeof sql,
-             "SELECT id, topic, partition, _offset AS \"offset\", rule, error, state, schema_id, timestamp, quarantined_at, key, value, headers"
-             " FROM fdp_quarantine WHERE id = %lld",
-             (long long)id);
+    snprintf(
+        sql, sizeof sql,
+        "SELECT id, topic, partition, _offset AS \"offset\", rule, error, state, schema_id, timestamp, quarantined_at, key, value, headers"
+        " FROM fdp_quarantine WHERE id = %lld",
+        (long long)id);
     if (app->common.json) return list_query(app, sql, "");
     struct err err;
     struct sink *sink;
@@ -146,11 +149,13 @@ static void reconcile_partition(void *context, const struct reconcile_partition 
     bool holds = reconcile_holds(partition, all->deep);
     all->partitions++;
     all->wrong += !holds;
-    struct sink_cell cells[] = {
-        output_text(at->group),          output_text(at->topic),           output_number(at->partition),  output_number(at->first_offset),
-        output_number(at->next_offset),  output_number(at->stored),        output_number(at->quarantined), output_number(at->filtered),
-        output_number(at->skipped),      output_text(holds ? "yes" : "NO"), output_number(partition->rows), output_number(partition->entries),
-        output_number(partition->twice), output_number(partition->outside)};
+    struct sink_cell cells[] = {output_text(at->group),          output_text(at->topic),
+                                output_number(at->partition),    output_number(at->first_offset),
+                                output_number(at->next_offset),  output_number(at->stored),
+                                output_number(at->quarantined),  output_number(at->filtered),
+                                output_number(at->skipped),      output_text(holds ? "yes" : "NO"),
+                                output_number(partition->rows),  output_number(partition->entries),
+                                output_number(partition->twice), output_number(partition->outside)};
     output_row(all->output, cells);
 }
 
@@ -168,8 +173,8 @@ static uint32_t routed_tables(const struct config *config, const char **tables)
 
 int cmd_reconcile(struct app *app)
 {
-    static const char *const names[] = {"group", "topic", "partition", "first", "next", "stored", "quarantined", "filtered", "skipped",
-                                        "holds", "rows", "entries", "twice", "outside"};
+    static const char *const names[] = {"group",    "topic",   "partition", "first", "next",    "stored", "quarantined",
+                                        "filtered", "skipped", "holds",     "rows",  "entries", "twice",  "outside"};
     enum { SHALLOW_COLUMNS = 10, DEEP_COLUMNS = 14 };
     struct err err;
     struct sink *sink;

@@ -32,7 +32,8 @@ static enum status list_topics(struct app *app, struct stream *stream, struct ar
     for (uint32_t i = 0; i < count && status == OK; i++) {
         int64_t records, written;
         status = totals(stream, &topics[i], &records, &written, err);
-        struct sink_cell cells[] = {output_text(topics[i].name), output_number(topics[i].partitions), output_number(records), output_number(written)};
+        struct sink_cell cells[] = {output_text(topics[i].name), output_number(topics[i].partitions), output_number(records),
+                                    output_number(written)};
         if (status == OK) output_row(output, cells);
     }
     output_end(output, "there are no topics yet");
@@ -62,7 +63,8 @@ static enum status describe(struct app *app, struct stream *stream, struct err *
     for (int32_t p = 0; p < topic.partitions && status == OK; p++) {
         struct stream_watermarks marks;
         status = stream->ops->watermarks(stream, topic.name, p, &marks, err);
-        struct sink_cell cells[] = {output_number(p), output_number(marks.low), output_number(marks.high), output_number(marks.high - marks.low)};
+        struct sink_cell cells[] = {output_number(p), output_number(marks.low), output_number(marks.high),
+                                    output_number(marks.high - marks.low)};
         if (status == OK) output_row(output, cells);
     }
     output_end(output, NULL);
@@ -100,8 +102,8 @@ static void print_rows(struct tail *self, const struct batch *records)
     fflush(stdout);
 }
 
-static enum status start_offset(const struct tail *self, int32_t partition, const char *from, const struct stream_watermarks *marks, int64_t *offset,
-                                struct err *err)
+static enum status start_offset(const struct tail *self, int32_t partition, const char *from, const struct stream_watermarks *marks,
+                                int64_t *offset, struct err *err)
 {
     int64_t us;
     *offset = marks->high;

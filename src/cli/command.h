@@ -27,8 +27,8 @@ struct command {
     const char *name;  // "topics tail"
     const char *words; // what follows it: "TOPIC", or ""
     int min_words, max_words;
-    const char *summary; // one line for the list of commands
-    const char *help;    // more, may be NULL
+    const char *summary;                  // one line for the list of commands
+    const char *help;                     // more, may be NULL
     struct flag flags[COMMAND_MAX_FLAGS]; // ended by one without a name
     int (*run)(struct app *app);          // the exit code
 };

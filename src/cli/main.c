@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,8 +30,10 @@ static enum status load_file(struct app *app, const char *path, struct err *err)
     ssize_t got;
     while ((got = read(fd, chunk, sizeof chunk)) > 0) buf_append(&text, chunk, (size_t)got);
     enum status status = OK;
-    if (got < 0) status = err_set(err, FATAL, ERR_CONFIG, "cannot read the configuration %s: %s", path, strerror(errno));
-    else if (text.full) status = err_set(err, FATAL, ERR_CONFIG, "the configuration %s is longer than %d bytes", path, BUF_MAX_CONFIG_FILE);
+    if (got < 0)
+        status = err_set(err, FATAL, ERR_CONFIG, "cannot read the configuration %s: %s", path, strerror(errno));
+    else if (text.full)
+        status = err_set(err, FATAL, ERR_CONFIG, "the configuration %s is longer than %d bytes", path, BUF_MAX_CONFIG_FILE);
     close(fd);
     if (status == OK) status = option_load_yaml(&config_options, &app->values, text.data ? text.data : "", text.size, path, err);
     buf_fini(&text);
@@ -79,7 +82,8 @@ static int run(struct app *app)
 
 int main(int argc, char **argv)
 {
-    struct app app = {.log = {.level = LOG_INFO, .fd = STDERR_FILENO, .color = isatty(STDERR_FILENO) && !getenv("NO_COLOR")}};
+    bool terminal = isatty(STDERR_FILENO);
+    struct app app = {.log = {.level = LOG_INFO, .fd = STDERR_FILENO, .terminal = terminal, .color = terminal && !getenv("NO_COLOR")}};
     if (!args_parse(&app, argc, argv)) return ERR_USAGE;
     if (app.common.help) return args_help(stdout, app.command->name) ? EXIT_DONE : ERR_USAGE;
     signal(SIGPIPE, SIG_IGN); // a reader that went away is an error of write(2), not the end of the program

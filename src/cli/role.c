@@ -55,7 +55,8 @@ static bool process_part_ready(const void *part, const char **why)
 static enum status start_process(struct role *role, struct err *err)
 {
     char url[512];
-    struct process_params params = {role->app->config, registry_url(role, url), &role->app->log, role->app->metrics, board_update, role->board};
+    struct process_params params = {role->app->config, registry_url(role, url), &role->app->log, role->app->metrics, board_update,
+                                    role->board};
     TRY(process_start(&role->process, &params, err));
     health_add(role->health, "processing", process_part_ready, role->process);
     return OK;
@@ -69,7 +70,8 @@ static bool ingest_part_ready(const void *part, const char **why)
 static enum status start_ingest(struct role *role, struct err *err)
 {
     char url[512];
-    struct ingest_params params = {.config = role->app->config, .registry_url = registry_url(role, url), .log = &role->app->log, .metrics = role->app->metrics};
+    struct ingest_params params = {
+        .config = role->app->config, .registry_url = registry_url(role, url), .log = &role->app->log, .metrics = role->app->metrics};
     if (role->simulator) {
         params.market_url = simulator_url(role->simulator);
         params.market_symbol_count = simulator_symbols(role->simulator, &params.market_symbols);
@@ -98,6 +100,7 @@ static void say_addresses(const struct role *role)
     if (role->simulator) printf("simulator: listening on %s\n", simulator_url(role->simulator));
     if (role->registry) printf("registry: listening on %s\n", registry_server_url(role->registry));
     if (role->monitor) printf("monitoring: listening on %s/\n", monitor_url(role->monitor));
+    if (isatty(STDOUT_FILENO)) printf("%sCtrl-C stops it.\n", role->monitor ? "Open that page in a browser. " : "");
     fflush(stdout);
 }
 
@@ -112,7 +115,7 @@ static bool part_failed(const struct role *role)
 static void wait_for_the_end(struct role *role, const sigset_t *signals, int64_t end_ns)
 {
     struct status_line line;
-    status_line_open(&line, role->app->metrics);
+    status_line_open(&line, role->app->metrics, role->ingest || role->process);
     while (!part_failed(role) && clock_mono_ns() < end_ns) {
         health_beat(role->health);
         status_line_show(&line);

@@ -15,7 +15,8 @@ struct status_line {
     uint64_t last_received;
 };
 
-void status_line_open(struct status_line *line, struct metric_registry *metrics);
+// `moving`: ticks pass through this process.
+void status_line_open(struct status_line *line, struct metric_registry *metrics, bool moving);
 // Draws when a second is over.
 void status_line_show(struct status_line *line);
 void status_line_close(struct status_line *line);

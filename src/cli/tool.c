@@ -94,8 +94,8 @@ enum status tool_find_topic(struct stream *stream, const char *name, struct stre
         } else {
             for (at = 0; at < count && at < 256; at++) names[at] = topics[at].name;
             const char *nearest = text_nearest(name, names, at);
-            status = err_set(err, FATAL, ERR_USAGE, "there is no topic \"%s\"%s%s%s; fdp topics list shows them", name, nearest ? "; did you mean \"" : "",
-                             nearest ? nearest : "", nearest ? "\"?" : "");
+            status = err_set(err, FATAL, ERR_USAGE, "there is no topic \"%s\"%s%s%s; fdp topics list shows them", name,
+                             nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
         }
     }
     arena_fini(&arena);

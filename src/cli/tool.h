@@ -26,7 +26,8 @@ void tool_registry_close(struct tool_registry *registry);
 // FATAL / ERR_USAGE with the nearest name when there is no such topic.
 enum status tool_find_topic(struct stream *stream, const char *name, struct stream_topic *out, struct err *err) MUST_CHECK;
 // The last `limit` records of all partitions together, by time; the provenance's source is the partition. Free with batch_free.
-enum status tool_last_records(struct stream *stream, const struct stream_topic *topic, uint32_t limit, struct batch **out, struct err *err) MUST_CHECK;
+enum status tool_last_records(struct stream *stream, const struct stream_topic *topic, uint32_t limit, struct batch **out,
+                              struct err *err) MUST_CHECK;
 
 // --json and --csv.
 enum output_format tool_format(const struct app *app);

@@ -17,7 +17,7 @@
 static const char component[] = "ingestion";
 
 enum {
-    POLL_MS = 200,      // how often an idle thread looks whether it should stop
+    POLL_MS = 200, // how often an idle thread looks whether it should stop
     BACKOFF_MIN_MS = 50,
     BACKOFF_MAX_MS = 5000,
     RETAIN_INTERVAL_MS = 10000,
@@ -38,9 +38,9 @@ struct ingest {
     struct symbols *symbols;       // feed thread's
     uint64_t received, duplicates; // feed thread's
 
-    struct stream *stream;   // publish thread's
-    uint64_t published;      // publish thread's
-    int64_t next_retain_ns;  // publish thread's
+    struct stream *stream;  // publish thread's
+    uint64_t published;     // publish thread's
+    int64_t next_retain_ns; // publish thread's
 
     _Atomic int64_t stop_ns; // deadline once stopping, else 0
     atomic_bool failed, stream_down;
@@ -85,7 +85,8 @@ static void drop_repeats(struct ingest *self, struct batch *quotes, uint32_t fro
     for (uint32_t row = from; row < quotes->rows; row++) {
         if (batch_is_null(quotes, QUOTE_ID, row) || batch_is_null(quotes, QUOTE_EVENT_ID, row)) continue;
         int64_t time_us = batch_is_null(quotes, QUOTE_TIME, row) ? INT64_MIN : quotes->columns[QUOTE_TIME].int64[row];
-        keep[row] = !symbols_repeated(self->symbols, quotes->columns[QUOTE_ID].text[row], quotes->columns[QUOTE_EVENT_ID].text[row], time_us);
+        keep[row] =
+            !symbols_repeated(self->symbols, quotes->columns[QUOTE_ID].text[row], quotes->columns[QUOTE_EVENT_ID].text[row], time_us);
         repeated += !keep[row];
     }
     if (!repeated) return;
@@ -156,7 +157,8 @@ static enum status append(struct ingest *self, const struct publication *publica
     enum status status;
     while ((status = publisher_append(self->publisher, publication, self->stream, err)) == AGAIN || status == RETRY) {
         metric_add(self->append_errors, 1);
-        if (!atomic_exchange(&self->stream_down, true)) log_err(self->params.log, LOG_WARN, component, "the stream does not take records; the feed waits", err);
+        if (!atomic_exchange(&self->stream_down, true))
+            log_err(self->params.log, LOG_WARN, component, "the stream does not take records; the feed waits", err);
         for (int64_t end_ns = clock_deadline_ms(wait_ms); clock_mono_ns() < end_ns && !past_deadline(self);)
             clock_sleep_until(clock_deadline_ms(BACKOFF_MIN_MS));
         if (past_deadline(self)) return FATAL;
@@ -232,8 +234,10 @@ static void make_metrics(struct ingest *self)
 {
     struct metric_registry *metrics = self->params.metrics;
     self->received_total = metric_counter(metrics, "fdp_ingestion_received_total", NULL, "Frames that carried a quote, good or bad");
-    self->duplicates_total = metric_counter(metrics, "fdp_ingestion_duplicates_total", NULL, "Quotes equal to the last of their symbol, dropped");
-    self->published_total = metric_counter(metrics, "fdp_ingestion_published_total", NULL, "Records that the stream has acknowledged, rejects included");
+    self->duplicates_total =
+        metric_counter(metrics, "fdp_ingestion_duplicates_total", NULL, "Quotes equal to the last of their symbol, dropped");
+    self->published_total =
+        metric_counter(metrics, "fdp_ingestion_published_total", NULL, "Records that the stream has acknowledged, rejects included");
     self->rejected_total = metric_counter(metrics, "fdp_ingestion_rejected_total", NULL, "Frames that went to the topic of rejects");
     self->append_errors = metric_counter(metrics, "fdp_streaming_append_errors_total", NULL, "Appends that had to be tried again");
     self->retained = metric_counter(metrics, "fdp_streaming_retention_deleted_total", NULL, "Records that retention has removed");
@@ -318,7 +322,8 @@ enum status ingest_start(struct ingest **out, const struct ingest_params *params
     make_metrics(self);
     make_publications(self);
     self->symbols = symbols_new(params->metrics, (uint32_t)params->config->monitoring.symbols_max);
-    if (pthread_create(&self->feed_thread, NULL, feed_main, self) || pthread_create(&self->publish_thread, NULL, publish_main, self)) abort();
+    if (pthread_create(&self->feed_thread, NULL, feed_main, self) || pthread_create(&self->publish_thread, NULL, publish_main, self))
+        abort();
     log_info(params->log, component, "ingestion started", "source", self->source.url, "symbols", log_number(self->source.symbol_count));
     *out = self;
     return OK;
@@ -341,9 +346,12 @@ enum status ingest_stop(struct ingest *self, int64_t deadline_ns, struct ingest_
 bool ingest_ready(const struct ingest *self, const char **why)
 {
     *why = "";
-    if (atomic_load(&self->failed)) *why = "ingestion has stopped after an error; see the log";
-    else if (atomic_load(&self->stream_down)) *why = "the stream does not take records";
-    else if (!self->source.ops->connected(self->feed)) *why = "the feed is not connected";
+    if (atomic_load(&self->failed))
+        *why = "ingestion has stopped after an error; see the log";
+    else if (atomic_load(&self->stream_down))
+        *why = "the stream does not take records";
+    else if (!self->source.ops->connected(self->feed))
+        *why = "the feed is not connected";
     return !**why;
 }
 

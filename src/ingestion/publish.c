@@ -51,7 +51,8 @@ static enum status topic_schema(struct topic *topic, const char *schemas, struct
     if (status == REJECT) status = err_set(err, FATAL, ERR_CONFIG, "the schema of the topic %s: %s", topic->name, err->text);
     if (status == OK && registry) status = registry_lookup(registry, subject.data, text.data, &topic->schema_id, err);
     if (status == REJECT)
-        status = err_set(err, RETRY, ERR_REGISTRY, "the registry does not have the schema that this program writes to %s (%s); load it with fdp schemas load",
+        status = err_set(err, RETRY, ERR_REGISTRY,
+                         "the registry does not have the schema that this program writes to %s (%s); load it with fdp schemas load",
                          topic->name, err->text);
     buf_fini(&text);
     buf_fini(&subject);
@@ -189,8 +190,8 @@ static void reject_quote(struct publication *publication, uint32_t row, const ch
 }
 
 // Frames and encodes tick `row` of a topic as a record with the symbol of its quote as key.
-static enum status encode_tick(struct publisher *self, const struct topic *topic, const struct publication *publication, uint32_t topic_index,
-                               uint32_t row, int64_t now_us, struct err *err)
+static enum status encode_tick(struct publisher *self, const struct topic *topic, const struct publication *publication,
+                               uint32_t topic_index, uint32_t row, int64_t now_us, struct err *err)
 {
     const struct batch *ticks = publication->ticks[topic_index];
     struct batch *records = publication->records[topic_index];
@@ -204,7 +205,8 @@ static enum status encode_tick(struct publisher *self, const struct topic *topic
     uint32_t to = batch_row_begin(records);
     struct slice key = quote_text(publication->quotes, QUOTE_ID, (uint32_t)ticks->offset[row]);
     if (key.size) batch_set_slice(records, RECORD_KEY, to, key); // lives in the quotes, which outlive the append
-    batch_set_slice(records, RECORD_VALUE, to, (struct slice){arena_copy(&records->arena, self->value.data, self->value.size), self->value.size});
+    batch_set_slice(records, RECORD_VALUE, to,
+                    (struct slice){arena_copy(&records->arena, self->value.data, self->value.size), self->value.size});
     batch_set_int64(records, RECORD_TIMESTAMP, to, now_us);
     batch_row_commit(records);
     return OK;
@@ -219,7 +221,8 @@ static void reject_untaken(struct publisher *self, struct publication *publicati
         if (outcome->outcome != OUTCOME_NONE) continue;
         char reason[80] = "no route takes a quote without a type";
         if (!batch_is_null(quotes, QUOTE_QUOTE_TYPE, row))
-            snprintf(reason, sizeof reason, "no route takes this quote of type %lld", (long long)quotes->columns[QUOTE_QUOTE_TYPE].int64[row]);
+            snprintf(reason, sizeof reason, "no route takes this quote of type %lld",
+                     (long long)quotes->columns[QUOTE_QUOTE_TYPE].int64[row]);
         reject_quote(publication, row, source, reason);
     }
 }

@@ -12,9 +12,10 @@
 struct publisher;
 
 // Compiles ingestion.routes against the newest schema of each topic, and finds that schema's id in the registry, by content. FATAL /
-// ERR_CONFIG names the route that is wrong; RETRY: the registry does not answer or does not have the schema yet. `registry` may be NULL: then the
-// routes are only checked.
-enum status publisher_new(struct publisher **out, const struct config *config, struct registry_client *registry, struct err *err) MUST_CHECK;
+// ERR_CONFIG names the route that is wrong; RETRY: the registry does not answer or does not have the schema yet. `registry` may be NULL:
+// then the routes are only checked.
+enum status publisher_new(struct publisher **out, const struct config *config, struct registry_client *registry,
+                          struct err *err) MUST_CHECK;
 void publisher_free(struct publisher *publisher);
 
 // The topics that the routes lead to, each once.

@@ -10,7 +10,8 @@ static struct slice copied(struct batch *batch, struct slice bytes)
     return (struct slice){arena_copy(&batch->arena, bytes.data, bytes.size), bytes.size};
 }
 
-void ingestion_reject(struct batch *rejects, struct slice key, struct slice frame, const char *reason, const char *source, int64_t received_us)
+void ingestion_reject(struct batch *rejects, struct slice key, struct slice frame, const char *reason, const char *source,
+                      int64_t received_us)
 {
     char received[CLOCK_TEXT_BYTES];
     struct buf headers;

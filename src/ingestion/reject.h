@@ -7,6 +7,7 @@
 
 // Appends a record of record_row_type (the batch must have room): value is the frame as received, headers are reason, source and
 // received (RFC 3339). `key` may be empty: then it is null. Everything is copied into the batch's arena.
-void ingestion_reject(struct batch *rejects, struct slice key, struct slice frame, const char *reason, const char *source, int64_t received_us);
+void ingestion_reject(struct batch *rejects, struct slice key, struct slice frame, const char *reason, const char *source,
+                      int64_t received_us);
 
 #endif

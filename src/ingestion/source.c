@@ -13,11 +13,11 @@ enum { SYMBOL_MAX_BYTES = 64, MAX_SUBSCRIBED = 100000 };
 
 // What a newcomer subscribes to at Yahoo: the same kinds as the built-in market trades.
 static const char *const well_known[] = {
-    "AAPL",     "MSFT",     "NVDA",     "AMZN",     "GOOGL",    "META",     "TSLA",     "AVGO",     "BRK-B",    "JPM",
-    "V",        "WMT",      "UNH",      "XOM",      "JNJ",      "PG",       "MA",       "HD",       "KO",       "PEP",
-    "COST",     "AMD",      "NFLX",     "INTC",     "DIS",      "SPY",      "QQQ",      "^GSPC",    "^DJI",     "^IXIC",
-    "EURUSD=X", "GBPUSD=X", "JPY=X",    "CHF=X",    "AUDUSD=X", "CAD=X",    "NZDUSD=X", "EURGBP=X", "EURJPY=X", "EURCHF=X",
-    "BTC-USD",  "ETH-USD",  "SOL-USD",  "XRP-USD",  "ADA-USD",  "DOGE-USD", "BNB-USD",  "AVAX-USD", "LTC-USD",  "DOT-USD",
+    "AAPL",     "MSFT",     "NVDA",    "AMZN",    "GOOGL",    "META",     "TSLA",     "AVGO",     "BRK-B",    "JPM",
+    "V",        "WMT",      "UNH",     "XOM",     "JNJ",      "PG",       "MA",       "HD",       "KO",       "PEP",
+    "COST",     "AMD",      "NFLX",    "INTC",    "DIS",      "SPY",      "QQQ",      "^GSPC",    "^DJI",     "^IXIC",
+    "EURUSD=X", "GBPUSD=X", "JPY=X",   "CHF=X",   "AUDUSD=X", "CAD=X",    "NZDUSD=X", "EURGBP=X", "EURJPY=X", "EURCHF=X",
+    "BTC-USD",  "ETH-USD",  "SOL-USD", "XRP-USD", "ADA-USD",  "DOGE-USD", "BNB-USD",  "AVAX-USD", "LTC-USD",  "DOT-USD",
 };
 
 static enum status add_symbol(struct map *symbols, struct slice symbol, const char *where, struct err *err)
@@ -25,8 +25,9 @@ static enum status add_symbol(struct map *symbols, struct slice symbol, const ch
     bool plain = symbol.size <= SYMBOL_MAX_BYTES;
     for (size_t i = 0; i < symbol.size && plain; i++) plain = symbol.data[i] > ' ' && symbol.data[i] < 127;
     if (!plain)
-        return err_set(err, FATAL, ERR_CONFIG, "%s: \"%.*s\" is no symbol: at most %d printable characters without spaces, such as AAPL or BTC-USD",
-                       where, symbol.size > 80 ? 80 : (int)symbol.size, symbol.data, SYMBOL_MAX_BYTES);
+        return err_set(err, FATAL, ERR_CONFIG,
+                       "%s: \"%.*s\" is no symbol: at most %d printable characters without spaces, such as AAPL or BTC-USD", where,
+                       symbol.size > 80 ? 80 : (int)symbol.size, symbol.data, SYMBOL_MAX_BYTES);
     if (map_add(symbols, symbol) == MAP_NONE) return err_set(err, FATAL, ERR_CONFIG, "%s: more than %d symbols", where, MAX_SUBSCRIBED);
     return OK;
 }
@@ -57,18 +58,20 @@ static enum status find_feed(struct source *self, const struct config *config, c
     self->source_api = "yahoo-stream";
     if (!strcmp(source, "simulator:")) {
         if (!market_url)
-            return err_set(err, FATAL, ERR_CONFIG, "ingestion.source is \"simulator:\", which only `fdp up` has in its process; name a running one, "
-                                                   "such as ws://127.0.0.1:8082/?version=2");
+            return err_set(err, FATAL, ERR_CONFIG,
+                           "ingestion.source is \"simulator:\", which only `fdp up` has in its process; name a running one, "
+                           "such as ws://127.0.0.1:8082/?version=2");
         self->url = market_url;
         self->source_api = "simulator";
         return OK;
     }
     if (!strcmp(source, "yahoo:") || !strncmp(source, "ws://", 5) || !strncmp(source, "wss://", 6)) return OK;
-    return err_set(err, FATAL, ERR_CONFIG, "ingestion.source is \"%s\": this program knows simulator:, yahoo:, ws://HOST/PATH and wss://HOST/PATH", source);
+    return err_set(err, FATAL, ERR_CONFIG,
+                   "ingestion.source is \"%s\": this program knows simulator:, yahoo:, ws://HOST/PATH and wss://HOST/PATH", source);
 }
 
-static enum status find_symbols(struct source *self, const struct config *config, const char *const *market_symbols, uint32_t market_symbol_count,
-                                struct err *err)
+static enum status find_symbols(struct source *self, const struct config *config, const char *const *market_symbols,
+                                uint32_t market_symbol_count, struct err *err)
 {
     struct map symbols;
     map_init(&symbols, MAX_SUBSCRIBED);

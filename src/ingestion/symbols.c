@@ -52,8 +52,9 @@ static struct symbol *find_or_add(struct symbols *self, struct slice name)
     struct symbol *symbol = &self->symbols[number];
     if (number < known) return symbol;
     *symbol = (struct symbol){.newest_us = INT64_MIN};
-    symbol->newest = metric_gauge_of_key(self->metrics, "fdp_symbol_newest_tick_timestamp_seconds", "symbol", self->names.names[number].data,
-                                         "Time of the newest quote of a symbol, as the feed gave it", self->gauges);
+    symbol->newest =
+        metric_gauge_of_key(self->metrics, "fdp_symbol_newest_tick_timestamp_seconds", "symbol", self->names.names[number].data,
+                            "Time of the newest quote of a symbol, as the feed gave it", self->gauges);
     return symbol;
 }
 

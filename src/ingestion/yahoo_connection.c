@@ -94,8 +94,8 @@ static void fail(struct yahoo_connection *self, const char *why)
     self->due_ns = clock_deadline_ms(wait_ms);
     bool news = strncmp(self->why, why, sizeof self->why - 1) != 0;
     if (news && wait_ms)
-        log_warn(self->line->log, component, was_open ? "connection lost" : "cannot connect", "host", self->line->url.host, "reason", why, "retry_ms",
-                 log_number(wait_ms));
+        log_warn(self->line->log, component, was_open ? "connection lost" : "cannot connect", "host", self->line->url.host, "port",
+                 log_number(self->line->url.port), "reason", why, "retry_ms", log_number(wait_ms));
     if (wait_ms) snprintf(self->why, sizeof self->why, "%s", why);
     self->line->changed(self->line->context);
 }

@@ -17,8 +17,8 @@
 
 enum column_type {
     COLUMN_INT64,
-    COLUMN_DOUBLE,    // finite
-    COLUMN_TEXT,      // UTF-8 without NUL
+    COLUMN_DOUBLE, // finite
+    COLUMN_TEXT,   // UTF-8 without NUL
     COLUMN_BYTES,
     COLUMN_TIMESTAMP, // int64: microseconds since 1970 UTC
 };

@@ -10,6 +10,9 @@ enum { MINUTE_MS = 60000, HOUR_MS = 60 * MINUTE_MS };
 #define DAY_MS (24.0 * HOUR_MS)
 #define TIB 1099511627776.0
 
+// One option is one row; the tables are laid out by hand.
+// clang-format off
+
 static const struct option_row topic_rows[] = {
     {.name = "name", .type = OPTION_TEXT, .flags = OPTION_REQUIRED, .at = offsetof(struct config_topic, name), .help = "Name of the topic."},
     {.name = "partitions", .type = OPTION_INT, .at = offsetof(struct config_topic, partitions), .fallback = "3", .min = 1, .max = 1000,
@@ -78,8 +81,9 @@ static const struct option_row rows[] = {
     {.name = "ingestion.queue-batches", .type = OPTION_INT, AT(ingestion.queue_batches), .fallback = "4", .min = 1, .max = 1024,
      .unit = "batches", .help = "Batches that may wait between two stages; when they do, the stage before pauses."},
     {.name = "ingestion.routes", .type = OPTION_OBJECTS, .flags = OPTION_RELOADABLE, AT(ingestion.routes), .element = &quote_route_table,
-     .fallback = "[" QUOTE_ROUTE("tickers.crypto", "quote_type = 41") ", " QUOTE_ROUTE("tickers.currency", "quote_type = 14") ", " QUOTE_ROUTE(
-         "tickers.stocks", "quote_type IS NOT NULL AND quote_type NOT IN (0, 5, 7, 14, 41)") "]",
+     .fallback = "[" QUOTE_ROUTE("tickers.crypto", "quote_type = 41")
+                 ", " QUOTE_ROUTE("tickers.currency", "quote_type = 14")
+                 ", " QUOTE_ROUTE("tickers.stocks", "quote_type IS NOT NULL AND quote_type NOT IN (0, 5, 7, 14, 41)") "]",
      .help = "Which quotes go to which topic, and what of them. Tried in order; the first that takes a quote wins. A quote that none takes goes "
              "to tickers.rejected."},
 
@@ -109,8 +113,9 @@ static const struct option_row rows[] = {
     {.name = "processing.batch-rows", .type = OPTION_INT, AT(processing.batch_rows), .fallback = "10000", .min = 1, .max = 1000000,
      .unit = "records", .help = "Most records in one transaction; a batch is closed as soon as the store is free and something waits."},
     {.name = "processing.routes", .type = OPTION_OBJECTS, .flags = OPTION_RELOADABLE, AT(processing.routes), .element = &tick_route_table,
-     .fallback = "[" TICK_ROUTE("tickers.stocks", "stocks") ", " TICK_ROUTE("tickers.crypto", "crypto") ", " TICK_ROUTE("tickers.currency",
-                                                                                                                         "currency") "]",
+     .fallback = "[" TICK_ROUTE("tickers.stocks", "stocks")
+                 ", " TICK_ROUTE("tickers.crypto", "crypto")
+                 ", " TICK_ROUTE("tickers.currency", "currency") "]",
      .help = "Which records go to which table, and what of them. Tried in order; the first that takes a record wins. A record that none takes "
              "is counted as filtered."},
 
@@ -126,7 +131,7 @@ static const struct option_row rows[] = {
      .help = "Where the built-in market listens; port 0 picks a free one."},
     {.name = "simulator.seed", .type = OPTION_INT, AT(simulator.seed), .fallback = "1", .max = 9007199254740992.0,
      .help = "The same seed gives the same prices."},
-    {.name = "simulator.rate", .type = OPTION_INT, AT(simulator.rate), .fallback = "50", .min = 1, .max = 100000, .unit = "ticks per second",
+    {.name = "simulator.rate", .type = OPTION_INT, AT(simulator.rate), .fallback = "50", .min = 1, .max = 1000000, .unit = "ticks per second",
      .help = "Ticks of the whole market, spread over its symbols."},
     {.name = "simulator.instruments", .type = OPTION_INT, AT(simulator.instruments), .fallback = "0", .max = 1000000,
      .help = "Number of instruments to invent. 0: the built-in market of about fifty known ones."},
@@ -154,6 +159,8 @@ static const struct option_section sections[] = {
     {"monitoring", "Metrics, health and the web page."},
     {"simulator", "The built-in market, which speaks Yahoo's protocol over a real socket."},
 };
+
+// clang-format on
 
 const struct option_table config_options = {
     .struct_bytes = sizeof(struct config),

@@ -8,10 +8,22 @@
 
 #include "model/decimal.h"
 
-#define INT64(name) {name, COLUMN_INT64, false, false}
-#define DOUBLE(name) {name, COLUMN_DOUBLE, false, false}
-#define TEXT(name) {name, COLUMN_TEXT, false, false}
-#define TIMESTAMP(name) {name, COLUMN_TIMESTAMP, false, false}
+#define INT64(name)                                                                                                                        \
+    {                                                                                                                                      \
+        name, COLUMN_INT64, false, false                                                                                                   \
+    }
+#define DOUBLE(name)                                                                                                                       \
+    {                                                                                                                                      \
+        name, COLUMN_DOUBLE, false, false                                                                                                  \
+    }
+#define TEXT(name)                                                                                                                         \
+    {                                                                                                                                      \
+        name, COLUMN_TEXT, false, false                                                                                                    \
+    }
+#define TIMESTAMP(name)                                                                                                                    \
+    {                                                                                                                                      \
+        name, COLUMN_TIMESTAMP, false, false                                                                                               \
+    }
 
 static const struct row_column columns[QUOTE_COLUMNS] = {
     TEXT("id"),

@@ -87,7 +87,8 @@ static enum status set_int64(struct batch *batch, uint32_t column, uint32_t row,
 
 static enum status check_text(uint32_t column, const ProtobufCBinaryData *bytes, struct err *err)
 {
-    if (bytes->len && memchr(bytes->data, '\0', bytes->len)) return err_set(err, REJECT, ERR_FEED, "%s holds a NUL character", field_name(column));
+    if (bytes->len && memchr(bytes->data, '\0', bytes->len))
+        return err_set(err, REJECT, ERR_FEED, "%s holds a NUL character", field_name(column));
     if (!text_is_utf8((const char *)bytes->data, bytes->len)) return err_set(err, REJECT, ERR_FEED, "%s is not UTF-8", field_name(column));
     return OK;
 }
@@ -118,7 +119,8 @@ static enum status set_joined(struct scratch *scratch, struct batch *batch, uint
 }
 
 // One field by its description, which protobuf-c made from quote.proto. Texts stay in the scratch memory for now.
-static enum status set_field(struct scratch *scratch, struct batch *batch, uint32_t row, const Fdp__PricingData *quote, const ProtobufCFieldDescriptor *field, struct err *err)
+static enum status set_field(struct scratch *scratch, struct batch *batch, uint32_t row, const Fdp__PricingData *quote,
+                             const ProtobufCFieldDescriptor *field, struct err *err)
 {
     const char *base = (const char *)quote;
     const void *value = base + field->offset;
@@ -187,7 +189,8 @@ static bool plain_envelope(struct slice frame, struct slice *text)
 }
 
 // Any other spelling of a JSON object.
-static enum status read_envelope(struct scratch *scratch, const json_t *root, struct slice *message, enum quote_frame *kind, struct err *err)
+static enum status read_envelope(struct scratch *scratch, const json_t *root, struct slice *message, enum quote_frame *kind,
+                                 struct err *err)
 {
     if (!json_is_object(root)) return err_set(err, REJECT, ERR_FEED, "the envelope is no JSON object");
     const json_t *type = json_object_get(root, "type"), *text = json_object_get(root, "message");
@@ -202,7 +205,8 @@ static enum status read_envelope(struct scratch *scratch, const json_t *root, st
     return OK;
 }
 
-static enum status decode_unusual_envelope(struct scratch *scratch, struct slice frame, struct slice *message, enum quote_frame *kind, struct err *err)
+static enum status decode_unusual_envelope(struct scratch *scratch, struct slice frame, struct slice *message, enum quote_frame *kind,
+                                           struct err *err)
 {
     json_error_t why;
     json_t *root = json_loadb(frame.data, frame.size, JSON_REJECT_DUPLICATES, &why);
@@ -212,11 +216,13 @@ static enum status decode_unusual_envelope(struct scratch *scratch, struct slice
     return status;
 }
 
-static enum status decode(struct scratch *scratch, struct slice frame, struct batch *batch, uint32_t row, enum quote_frame *kind, struct err *err)
+static enum status decode(struct scratch *scratch, struct slice frame, struct batch *batch, uint32_t row, enum quote_frame *kind,
+                          struct err *err)
 {
     struct slice text, message;
     *kind = QUOTE_FRAME_QUOTE;
-    if (frame.size > BUF_MAX_FRAME) return err_set(err, REJECT, ERR_FEED, "a frame of %zu bytes; at most %d are read", frame.size, BUF_MAX_FRAME);
+    if (frame.size > BUF_MAX_FRAME)
+        return err_set(err, REJECT, ERR_FEED, "a frame of %zu bytes; at most %d are read", frame.size, BUF_MAX_FRAME);
     if (!frame.size) return err_set(err, REJECT, ERR_FEED, "an empty frame");
     bool json = frame.data[0] == '{' || frame.data[0] == ' ' || frame.data[0] == '\n' || frame.data[0] == '\r' || frame.data[0] == '\t';
     if (!json) {

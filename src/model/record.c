@@ -13,7 +13,8 @@ const struct row_type record_row_type = {"record", RECORD_COLUMNS, columns};
 
 static void append_length(struct buf *buf, uint32_t length)
 {
-    unsigned char bytes[4] = {(unsigned char)length, (unsigned char)(length >> 8), (unsigned char)(length >> 16), (unsigned char)(length >> 24)};
+    unsigned char bytes[4] = {(unsigned char)length, (unsigned char)(length >> 8), (unsigned char)(length >> 16),
+                              (unsigned char)(length >> 24)};
     buf_append(buf, bytes, sizeof bytes);
 }
 

@@ -62,7 +62,8 @@ static struct price *find(struct board *board, const char *table, struct slice s
     if (table_number == MAP_NONE) return NULL;
     struct slice name = board->symbols.names[number];
     size_t skip = strlen(table) + 1;
-    *price = (struct price){.symbol = {name.data + skip, name.size - skip}, .table = board->tables.names[table_number].data, .time_us = INT64_MIN};
+    *price = (struct price){
+        .symbol = {name.data + skip, name.size - skip}, .table = board->tables.names[table_number].data, .time_us = INT64_MIN};
     return price;
 }
 
@@ -140,7 +141,8 @@ void board_write_html(struct board *board, struct buf *out)
             buf_printf(out, "<td class=\"n %s\">%+.2f %%</td>", prices[i].change_percent < 0 ? "down" : "up", prices[i].change_percent);
         else
             buf_append_text(out, "<td></td>");
-        buf_printf(out, "<td>%s</td><td class=\"n\">%llu</td></tr>\n", clock_format(prices[i].time_us, time), (unsigned long long)prices[i].rows);
+        buf_printf(out, "<td>%s</td><td class=\"n\">%llu</td></tr>\n", clock_format(prices[i].time_us, time),
+                   (unsigned long long)prices[i].rows);
     }
     free(prices);
 }

@@ -26,7 +26,8 @@ static void serve_metrics(struct monitor *self, const struct http_request *reque
 {
     const char *accept = http_header(request, "Accept");
     bool open_metrics = accept && strstr(accept, "application/openmetrics-text");
-    reply->content_type = open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
+    reply->content_type =
+        open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
     metric_write(self->metrics, open_metrics ? METRIC_OPENMETRICS : METRIC_PROMETHEUS, &reply->body);
 }
 

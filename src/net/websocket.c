@@ -193,8 +193,10 @@ static int on_peer_close(struct websocket *socket, const unsigned char *data, si
 
 static int on_connection_error(struct websocket *socket, const char *text, size_t size)
 {
-    // A failed TLS handshake is only named by a number here; on_verify has said it better.
-    websocket_set_why(socket, "%.*s", text ? (int)size : 0, text ? text : "");
+    // A failed TLS handshake is only named by a number here; on_verify has said it better. Of TCP the library tells no more than this.
+    struct slice reason = {text, text ? strnlen(text, size) : 0};
+    if (slice_is(reason, "Unable to connect")) reason = SLICE("the connection was refused, or not answered");
+    websocket_set_why(socket, "%.*s", SLICE_ARG(reason));
     websocket_finish(socket, true);
     return 0;
 }

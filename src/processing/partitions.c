@@ -35,9 +35,10 @@ static enum status check_last_record(struct stream *stream, const char *topic, c
     // An offset without a record (compacted, or a control record) cannot be compared.
     if (status == OK && records->offset[0] == last &&
         (records->columns[RECORD_TIMESTAMP].int64[0] != claim->last_timestamp_us || record_crc(records, 0) != claim->last_crc))
-        status = err_set(err, FATAL, ERR_STREAM,
-                         "partition %d of %s holds another record at offset %lld than the one that was stored: the topic is not the same" ADVICE,
-                         claim->partition, topic, (long long)last);
+        status =
+            err_set(err, FATAL, ERR_STREAM,
+                    "partition %d of %s holds another record at offset %lld than the one that was stored: the topic is not the same" ADVICE,
+                    claim->partition, topic, (long long)last);
     batch_free(records);
     if (status == AGAIN) status = OK;
     if (status == OK) status = stream->ops->unseek(stream, topic, claim->partition, err);
@@ -48,18 +49,21 @@ static enum status check_position(struct stream *stream, const char *topic, cons
                                   const struct stream_watermarks *marks, struct err *err)
 {
     if (claim->next_offset > marks->high)
-        return err_set(err, FATAL, ERR_STREAM, "partition %d of %s ends at offset %lld, but the store is at %lld already: the log is shorter" ADVICE,
+        return err_set(err, FATAL, ERR_STREAM,
+                       "partition %d of %s ends at offset %lld, but the store is at %lld already: the log is shorter" ADVICE,
                        claim->partition, topic, (long long)marks->high, (long long)claim->next_offset);
     if (claim->next_offset < marks->low)
-        return err_set(err, FATAL, ERR_STREAM,
-                       "partition %d of %s begins at offset %lld, but the store is only at %lld: retention has removed records in between" ADVICE,
-                       claim->partition, topic, (long long)marks->low, (long long)claim->next_offset);
+        return err_set(
+            err, FATAL, ERR_STREAM,
+            "partition %d of %s begins at offset %lld, but the store is only at %lld: retention has removed records in between" ADVICE,
+            claim->partition, topic, (long long)marks->low, (long long)claim->next_offset);
     if (claim->next_offset == marks->low || claim->next_offset == claim->first_offset) return OK;
     return check_last_record(stream, topic, claim, err);
 }
 
-static enum status claim_partition(struct partitions *self, const char *topic, uint32_t topic_index, int32_t partition, struct stream *stream,
-                                   struct sink *sink, const struct config *config, uint64_t *backlog, struct err *err)
+static enum status claim_partition(struct partitions *self, const char *topic, uint32_t topic_index, int32_t partition,
+                                   struct stream *stream, struct sink *sink, const struct config *config, uint64_t *backlog,
+                                   struct err *err)
 {
     struct stream_watermarks marks;
     TRY(stream->ops->watermarks(stream, topic, partition, &marks, err));
@@ -98,7 +102,8 @@ enum status partitions_claim(struct partitions *self, const struct pipeline *pip
         int32_t partitions = partitions_of(topics, topic_count, names[i]);
         total += (uint32_t)partitions;
         if (!partitions)
-            status = err_set(err, FATAL, ERR_CONFIG, "a route of processing reads the topic %s, which does not exist; add it to streaming.topics", names[i]);
+            status = err_set(err, FATAL, ERR_CONFIG,
+                             "a route of processing reads the topic %s, which does not exist; add it to streaming.topics", names[i]);
     }
     *self = (struct partitions){0};
     *backlog = 0;
@@ -110,7 +115,8 @@ enum status partitions_claim(struct partitions *self, const struct pipeline *pip
         for (int32_t p = 0; p < partitions_of(topics, topic_count, names[i]) && status == OK; p++)
             status = claim_partition(self, names[i], i, p, stream, sink, config, backlog, err);
     for (uint32_t i = 0; i < self->count && status == OK; i++)
-        status = stream->ops->seek(stream, names[self->sources[i].topic], self->sources[i].partition, self->sources[i].id, self->read_offset[i], err);
+        status = stream->ops->seek(stream, names[self->sources[i].topic], self->sources[i].partition, self->sources[i].id,
+                                   self->read_offset[i], err);
     arena_fini(&arena);
     return status;
 }
@@ -158,8 +164,10 @@ uint32_t partitions_advance(struct partitions *self, const struct work *work, st
             index = index_of(self, id);
             for (at = 0; at < count && advances[at].id != id;) at++;
             if (at == count)
-                advances[count++] = (struct sink_advance){
-                    .id = id, .epoch = self->claims[index].epoch, .from_offset = self->read_offset[index], .to_offset = self->read_offset[index]};
+                advances[count++] = (struct sink_advance){.id = id,
+                                                          .epoch = self->claims[index].epoch,
+                                                          .from_offset = self->read_offset[index],
+                                                          .to_offset = self->read_offset[index]};
         }
         struct sink_advance *advance = &advances[at];
         advance->skipped += records->offset[row] - advance->to_offset;
@@ -176,7 +184,8 @@ uint32_t partitions_advance(struct partitions *self, const struct work *work, st
     return count;
 }
 
-enum status partitions_drained(const struct partitions *self, const struct pipeline *pipeline, struct stream *stream, bool *drained, struct err *err)
+enum status partitions_drained(const struct partitions *self, const struct pipeline *pipeline, struct stream *stream, bool *drained,
+                               struct err *err)
 {
     const char *const *names;
     pipeline_topics(pipeline, &names);

@@ -27,8 +27,8 @@ struct pipeline {
     const char **table_names;
     struct row_type **table_types;
     uint32_t table_count;
-    struct batch **outputs;              // scratch of one run, per route
-    struct transform_outcome *outcomes;  // scratch of one run, per row
+    struct batch **outputs;             // scratch of one run, per route
+    struct transform_outcome *outcomes; // scratch of one run, per row
     uint32_t outcome_capacity;
 };
 
@@ -211,8 +211,7 @@ static void reject_of_ingestion(struct work *work, uint32_t row)
     char text[ERR_TEXT_BYTES] = "no reason given";
     if (!batch_is_null(work->records, RECORD_HEADERS, row)) {
         struct slice reason = record_header(work->records->columns[RECORD_HEADERS].text[row], "reason");
-        if (reason.size && convert_text_is_valid(reason))
-            snprintf(text, sizeof text, "%.*s", SLICE_ARG(reason));
+        if (reason.size && convert_text_is_valid(reason)) snprintf(text, sizeof text, "%.*s", SLICE_ARG(reason));
     }
     pipeline_reject(work, row, "ingestion", text, 0);
 }
@@ -225,7 +224,8 @@ static const struct pipeline_source *source_of(const struct pipeline_source *sou
     abort(); // a stream only gives records of what was sought
 }
 
-static enum status decode_record(struct pipeline *self, struct work *work, uint32_t row, const struct pipeline_source *source, struct err *err)
+static enum status decode_record(struct pipeline *self, struct work *work, uint32_t row, const struct pipeline_source *source,
+                                 struct err *err)
 {
     if (source->topic == self->topic_count) {
         reject_of_ingestion(work, row);
@@ -253,15 +253,14 @@ static enum status route_topic(struct pipeline *self, struct work *work, uint32_
         switch (self->outcomes[i].outcome) {
         case OUTCOME_NONE: work->fate[record] = FATE_FILTERED; break;
         case OUTCOME_TAKEN: work->fate[record] = FATE_STORED; break;
-        case OUTCOME_REJECT:
-            pipeline_reject(work, record, "transform", self->outcomes[i].reason, tick_schema_id(ticks, i));
-            break;
+        case OUTCOME_REJECT: pipeline_reject(work, record, "transform", self->outcomes[i].reason, tick_schema_id(ticks, i)); break;
         }
     }
     return OK;
 }
 
-enum status pipeline_run(struct pipeline *self, struct work *work, const struct pipeline_source *sources, uint32_t source_count, struct err *err)
+enum status pipeline_run(struct pipeline *self, struct work *work, const struct pipeline_source *sources, uint32_t source_count,
+                         struct err *err)
 {
     work_reset(self, work);
     if (self->outcome_capacity < work->records->capacity) {

@@ -30,8 +30,8 @@ uint32_t pipeline_tables(const struct pipeline *pipeline, const char *const **ta
 
 // Where the records of a source come from.
 struct pipeline_source {
-    int64_t id;      // as in the provenance of the records
-    uint32_t topic;  // index in pipeline_topics
+    int64_t id;     // as in the provenance of the records
+    uint32_t topic; // index in pipeline_topics
     int32_t partition;
 };
 
@@ -40,10 +40,10 @@ enum fate { FATE_FILTERED, FATE_STORED, FATE_QUARANTINED };
 // Records on their way to the store, and all that is made of them. Fill `records`, call pipeline_run, read the rest.
 struct work {
     struct batch *records;
-    uint8_t *fate;         // enum fate of each record
-    struct batch **rows;   // one per table, in the order of pipeline_tables
-    struct batch *rejects; // of reject_row_type
-    struct batch **ticks;  // one per topic: the decoded records that are not rejected
+    uint8_t *fate;          // enum fate of each record
+    struct batch **rows;    // one per table, in the order of pipeline_tables
+    struct batch *rejects;  // of reject_row_type
+    struct batch **ticks;   // one per topic: the decoded records that are not rejected
     uint32_t **tick_record; // for each of them its row in `records`
 };
 

@@ -38,18 +38,18 @@ struct process {
     struct registry_client *registry;
     struct pipeline *pipeline;
     uint64_t backlog;
-    struct sink_table *tables;  // one per table, the batch filled in per job
-    int *received_column;       // per table: its ingestion_ts, or -1
+    struct sink_table *tables; // one per table, the batch filled in per job
+    int *received_column;      // per table: its ingestion_ts, or -1
     struct job jobs[JOBS];
 
     struct queue *idle, *ready; // of struct job
     pthread_t reader, writer;
 
-    struct stream *stream;         // reader's
-    struct partitions partitions;  // reader's
-    struct sink *sink;             // writer's
-    struct stream *hint_stream;    // writer's
-    int64_t next_hint_ns;          // writer's
+    struct stream *stream;          // reader's
+    struct partitions partitions;   // reader's
+    struct sink *sink;              // writer's
+    struct stream *hint_stream;     // writer's
+    int64_t next_hint_ns;           // writer's
     struct process_summary summary; // writer's
 
     _Atomic int64_t stop_ns; // deadline of the drain once stopping, else 0
@@ -134,7 +134,8 @@ static enum status read_job(struct process *self, struct job *job, struct err *e
     TRY(process_records(self, job, err));
     enum status status;
     while ((status = queue_push(self->ready, job, clock_deadline_ms(IDLE_POLL_MS))) == AGAIN)
-        if (past_deadline(self)) return err_set(err, RETRY, ERR_STORAGE, "the store did not take everything in time; the rest is read again at the next start");
+        if (past_deadline(self))
+            return err_set(err, RETRY, ERR_STORAGE, "the store did not take everything in time; the rest is read again at the next start");
     metric_set(self->queue_fill, (double)queue_fill(self->ready));
     return status == OK ? OK : RETRY; // closed: the writer has failed and said so
 }
@@ -192,8 +193,8 @@ static void cut_row(struct process *self, struct job *job, const struct sink_fau
         job->advances[i].stored--;
         job->advances[i].quarantined++;
     }
-    log_warn(self->params.log, component, "the store refused a row; its record is in the quarantine", "table", self->tables[fault->table].name,
-             "offset", log_number(offset), "error", err->text);
+    log_warn(self->params.log, component, "the store refused a row; its record is in the quarantine", "table",
+             self->tables[fault->table].name, "offset", log_number(offset), "error", err->text);
 }
 
 // Until it is durable. RETRY when the time to stop has come first.
@@ -407,7 +408,8 @@ enum status process_start(struct process **out, const struct process_params *par
     make_jobs(self);
     self->summary.backlog = self->backlog;
     if (pthread_create(&self->reader, NULL, reader_main, self) || pthread_create(&self->writer, NULL, writer_main, self)) abort();
-    log_info(params->log, component, "worker started", "partitions", log_number(self->partitions.count), "backlog", log_number((int64_t)self->backlog));
+    log_info(params->log, component, "worker started", "partitions", log_number(self->partitions.count), "backlog",
+             log_number((int64_t)self->backlog));
     *out = self;
     return OK;
 }

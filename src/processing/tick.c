@@ -14,12 +14,9 @@
 enum { HIDDEN_TOPIC, HIDDEN_PARTITION, HIDDEN_OFFSET, HIDDEN_TIMESTAMP, HIDDEN_KEY, HIDDEN_SCHEMA_ID, HIDDEN_COLUMNS };
 
 static const struct row_column hidden_columns[HIDDEN_COLUMNS] = {
-    [HIDDEN_TOPIC] = {"_topic", COLUMN_TEXT, false, true},
-    [HIDDEN_PARTITION] = {"_partition", COLUMN_INT64, false, true},
-    [HIDDEN_OFFSET] = {"_offset", COLUMN_INT64, false, true},
-    [HIDDEN_TIMESTAMP] = {"_timestamp", COLUMN_TIMESTAMP, false, true},
-    [HIDDEN_KEY] = {"_key", COLUMN_TEXT, false, true},
-    [HIDDEN_SCHEMA_ID] = {"_schema_id", COLUMN_INT64, false, true},
+    [HIDDEN_TOPIC] = {"_topic", COLUMN_TEXT, false, true},    [HIDDEN_PARTITION] = {"_partition", COLUMN_INT64, false, true},
+    [HIDDEN_OFFSET] = {"_offset", COLUMN_INT64, false, true}, [HIDDEN_TIMESTAMP] = {"_timestamp", COLUMN_TIMESTAMP, false, true},
+    [HIDDEN_KEY] = {"_key", COLUMN_TEXT, false, true},        [HIDDEN_SCHEMA_ID] = {"_schema_id", COLUMN_INT64, false, true},
 };
 
 enum { MAX_PLANS = 256 }; // writer schemas per topic; beyond that the oldest is compiled anew
@@ -59,7 +56,8 @@ static enum status tick_decoder_open(struct tick_decoder *self, const char *sche
     return OK;
 }
 
-enum status tick_decoder_new(struct tick_decoder **out, const char *schemas, const char *topic, struct registry_client *registry, struct err *err)
+enum status tick_decoder_new(struct tick_decoder **out, const char *schemas, const char *topic, struct registry_client *registry,
+                             struct err *err)
 {
     struct tick_decoder *self = calloc(1, sizeof *self);
     if (!self) abort();

@@ -32,8 +32,8 @@ static bool visit_partition(void *context, uint32_t count, const char *const *na
     copy_text(at->group, sizeof at->group, &cells[0]);
     copy_text(at->topic, sizeof at->topic, &cells[1]);
     at->partition = (int32_t)cells[2].integer;
-    int64_t *const numbers[] = {&at->id, &at->first_offset, &at->next_offset, &at->stored, &at->quarantined, &at->filtered, &at->skipped,
-                                &partition.rows, &partition.entries, &partition.twice, &partition.outside};
+    int64_t *const numbers[] = {&at->id,      &at->first_offset, &at->next_offset,   &at->stored,      &at->quarantined,  &at->filtered,
+                                &at->skipped, &partition.rows,   &partition.entries, &partition.twice, &partition.outside};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) *numbers[i] = cells[3 + i].integer;
     visit->each(visit->context, &partition);
     return true;

@@ -47,8 +47,8 @@ enum reject_column {
     REJECT_HEADERS,   // bytes, as in record.h
     REJECT_TIMESTAMP, // of the record
     REJECT_SCHEMA_ID,
-    REJECT_RULE,      // text: "decode", "schema", "transform", "constraint", "ingestion"
-    REJECT_ERROR,     // text, for people
+    REJECT_RULE,  // text: "decode", "schema", "transform", "constraint", "ingestion"
+    REJECT_ERROR, // text, for people
     REJECT_COLUMNS,
 };
 extern const struct row_type reject_row_type;

@@ -91,7 +91,7 @@ static enum status sqlite_migrate(struct sink *sink, struct err *err)
 static const char claim_first_sql[] =
     "INSERT INTO fdp_offsets (consumer_group, topic, partition, owner_epoch, first_offset, next_offset, updated_at)"
     " VALUES (?1, ?2, ?3, 0, ?4, ?4, ?5) ON CONFLICT DO NOTHING";
-#define CLAIM_RETURNING                                                                                                          \
+#define CLAIM_RETURNING                                                                                                                    \
     " RETURNING id, owner_epoch, first_offset, next_offset, stored, quarantined, filtered, skipped, last_timestamp, last_crc"
 static const char claim_sql[] =
     "UPDATE fdp_offsets SET owner_epoch = owner_epoch + 1 WHERE consumer_group = ?1 AND topic = ?2 AND partition = ?3" CLAIM_RETURNING;
@@ -159,7 +159,8 @@ static enum status sqlite_claim(struct sink *sink, struct sink_partition *partit
 // --- Write ---
 
 // INSERT INTO "stocks" ("id", ..., _source, _offset) VALUES (?, ...), for the visible columns of the type.
-static enum status insert_prepare(struct sqlite_sink *self, const char *table, const struct row_type *type, sqlite3_stmt **out, struct err *err)
+static enum status insert_prepare(struct sqlite_sink *self, const char *table, const struct row_type *type, sqlite3_stmt **out,
+                                  struct err *err)
 {
     sqlite3_str *sql = sqlite3_str_new(self->db), *marks = sqlite3_str_new(self->db);
     sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (", table);
@@ -175,7 +176,8 @@ static enum status insert_prepare(struct sqlite_sink *self, const char *table, c
     return status;
 }
 
-static enum status insert_find(struct sqlite_sink *self, const char *table, const struct row_type *type, sqlite3_stmt **out, struct err *err)
+static enum status insert_find(struct sqlite_sink *self, const char *table, const struct row_type *type, sqlite3_stmt **out,
+                               struct err *err)
 {
     struct insert *insert = self->inserts, *end = insert + self->insert_count;
     while (insert < end && (strcmp(insert->table, table) || insert->type != type)) insert++;
@@ -202,9 +204,7 @@ static void bind_column(sqlite3_stmt *statement, int at, const struct batch *bat
     case COLUMN_INT64:
     case COLUMN_TIMESTAMP: sqlite3_bind_int64(statement, at, values->int64[row]); break;
     case COLUMN_DOUBLE: sqlite3_bind_double(statement, at, values->float64[row]); break;
-    case COLUMN_TEXT:
-        sqlite3_bind_text64(statement, at, values->text[row].data, values->text[row].size, SQLITE_STATIC, SQLITE_UTF8);
-        break;
+    case COLUMN_TEXT: sqlite3_bind_text64(statement, at, values->text[row].data, values->text[row].size, SQLITE_STATIC, SQLITE_UTF8); break;
     case COLUMN_BYTES:
         // A NULL pointer would bind NULL: an empty value is not an absent one.
         sqlite3_bind_blob64(statement, at, values->text[row].data ? values->text[row].data : "", values->text[row].size, SQLITE_STATIC);
@@ -256,8 +256,8 @@ static const char advance_sql[] =
 
 static enum status write_advance(struct sqlite_sink *self, const struct sink_advance *advance, struct sink_fault *fault, struct err *err)
 {
-    const int64_t values[] = {advance->id, advance->epoch, advance->from_offset, advance->to_offset, advance->stored,
-                              advance->quarantined, advance->filtered, advance->skipped, advance->last_timestamp_us, advance->last_crc,
+    const int64_t values[] = {advance->id,          advance->epoch,    advance->from_offset, advance->to_offset,         advance->stored,
+                              advance->quarantined, advance->filtered, advance->skipped,     advance->last_timestamp_us, advance->last_crc,
                               clock_now_us()};
     TRY(prepare(self, &self->advance, advance_sql, err));
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) sqlite3_bind_int64(self->advance, (int)i + 1, values[i]);
@@ -331,7 +331,7 @@ static enum status sqlite_table(struct sink *sink, const char *name, struct aren
 
 static struct sink_cell cell(sqlite3_stmt *statement, int column)
 {
-    struct sink_cell cell = {SINK_NULL};
+    struct sink_cell cell = {.type = SINK_NULL};
     switch (sqlite3_column_type(statement, column)) {
     case SQLITE_INTEGER: cell.type = SINK_INTEGER, cell.integer = sqlite3_column_int64(statement, column); break;
     case SQLITE_FLOAT: cell.type = SINK_DOUBLE, cell.float64 = sqlite3_column_double(statement, column); break;

@@ -17,9 +17,9 @@
 #include <string.h>
 
 // Fails with both texts when `part` is not in `text`.
-#define assert_contains(text, part)                                                                                              \
-    do {                                                                                                                         \
-        if (!strstr((text), (part))) fail_msg("\"%s\" does not contain \"%s\"", (text), (part));                                 \
+#define assert_contains(text, part)                                                                                                        \
+    do {                                                                                                                                   \
+        if (!strstr((text), (part))) fail_msg("\"%s\" does not contain \"%s\"", (text), (part));                                           \
     } while (0)
 
 #endif

@@ -17,7 +17,7 @@ enum {
     REQUEST_TIMEOUT_MS = 10000,
     UNKNOWN_MS = 5000,   // how long "there is none" is believed
     FAILED_MS = 100,     // how long "did not answer" is
-    MAX_ENTRIES = 65536, // ids come from records, so anybody can invent them: above that, those that are not known are forgotten
+    MAX_ENTRIES = 16384, // ids come from records, so anybody can invent them: above that, those that are not known are forgotten
 };
 
 enum entry_state { ENTRY_FREE, ENTRY_FETCHING, ENTRY_KNOWN, ENTRY_UNKNOWN, ENTRY_FAILED };

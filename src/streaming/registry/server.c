@@ -281,6 +281,7 @@ static enum status replay(struct registry_server *server, struct err *err)
     TRY(server->reader->ops->watermarks(server->reader, REGISTRY_TOPIC, 0, &marks, err));
     TRY(server->reader->ops->seek(server->reader, REGISTRY_TOPIC, 0, 0, marks.low, err));
     server->applied = marks.low;
+    atomic_store(&server->turned_ns, clock_mono_ns());
     for (int64_t deadline = clock_deadline_ms(REPLAY_TIMEOUT_MS); server->applied < marks.high;) {
         enum status status = follow_once(server, deadline, err);
         if (status == AGAIN && clock_mono_ns() >= deadline)

@@ -24,7 +24,12 @@ struct registry_state *registry_state_new(void)
 {
     struct registry_state *state = calloc(1, sizeof *state);
     if (!state) abort();
-    pthread_rwlock_init(&state->lock, NULL);
+    // Readers come all the time; the one that applies must not wait for a pause between them.
+    pthread_rwlockattr_t attributes;
+    pthread_rwlockattr_init(&attributes);
+    pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&state->lock, &attributes);
+    pthread_rwlockattr_destroy(&attributes);
     arena_init(&state->arena, 16 << 10);
     state->level = REGISTRY_LEVELS;
     return state;

@@ -77,7 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         free(assignment);
     } else {
         status = option_load_yaml(&config_options, &values, (const char *)data, size, "fuzz.yaml", &err);
-        must(status == OK || (status == FATAL && err.code == ERR_CONFIG && !strncmp(err.text, "fuzz.yaml", 9)), "an error without a place", NULL);
+        must(status == OK || (status == FATAL && err.code == ERR_CONFIG && !strncmp(err.text, "fuzz.yaml", 9)), "an error without a place",
+             NULL);
     }
     if (status == OK) {
         config_check(values.values, NULL, NULL);

@@ -8,9 +8,9 @@
 #include "avro/plan.h"
 #include "model/decimal.h"
 
-#define assert_ok(call, err)                                                                                                     \
-    do {                                                                                                                         \
-        if ((call) != OK) fail_msg("%s: %s", #call, (err)->text);                                                                \
+#define assert_ok(call, err)                                                                                                               \
+    do {                                                                                                                                   \
+        if ((call) != OK) fail_msg("%s: %s", #call, (err)->text);                                                                          \
     } while (0)
 
 static inline struct avro_schema *schema_of(const char *text, enum avro_strictness strictness)

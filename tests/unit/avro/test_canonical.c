@@ -21,13 +21,14 @@ static void test_print_order_of_members(void **state)
 {
     (void)state;
     assert_string_equal(
-        java_form("{ \"namespace\" : \"n\", \"aliases\":[\"Old\",\"n.Older\",\"x.Oldest\",\"Old\"], \"p\": [1.50, {\"b\":1,\"a\":2}], \"fields\" : ["
-                  "{\"zeta\":null,\"aliases\":[\"g\",\"g\"],\"order\":\"IGNORE\",\"default\":1.0,\"doc\":\"d\",\"type\":\"double\",\"name\":\"f\"},"
-                  "{\"type\":{\"default\":\"B\",\"symbols\":[\"A\",\"B\"],\"q\":\"r\",\"doc\":\"e\",\"name\":\"m.E\",\"type\":\"enum\"},\"name\":\"e\",\"order\":\"ascending\"},"
-                  "{\"name\":\"x\",\"type\":{\"size\":2,\"type\":\"fixed\",\"name\":\"F\",\"logicalType\":\"decimal\",\"precision\":3,\"aliases\":[]}},"
-                  "{\"name\":\"y\",\"type\":{\"items\":{\"values\":\"int\",\"type\":\"map\",\"k\":1},\"type\":\"array\",\"k\":2,\"doc\":\"gone\"}},"
-                  "{\"name\":\"z\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},{\"type\":\"string\"},\"m.E\",\"F\",\"n.R\"]}],"
-                  "\"default\":{},\"doc\":\"about\",\"type\":\"record\",\"name\":\"R\"}"),
+        java_form(
+            "{ \"namespace\" : \"n\", \"aliases\":[\"Old\",\"n.Older\",\"x.Oldest\",\"Old\"], \"p\": [1.50, {\"b\":1,\"a\":2}], \"fields\" : ["
+            "{\"zeta\":null,\"aliases\":[\"g\",\"g\"],\"order\":\"IGNORE\",\"default\":1.0,\"doc\":\"d\",\"type\":\"double\",\"name\":\"f\"},"
+            "{\"type\":{\"default\":\"B\",\"symbols\":[\"A\",\"B\"],\"q\":\"r\",\"doc\":\"e\",\"name\":\"m.E\",\"type\":\"enum\"},\"name\":\"e\",\"order\":\"ascending\"},"
+            "{\"name\":\"x\",\"type\":{\"size\":2,\"type\":\"fixed\",\"name\":\"F\",\"logicalType\":\"decimal\",\"precision\":3,\"aliases\":[]}},"
+            "{\"name\":\"y\",\"type\":{\"items\":{\"values\":\"int\",\"type\":\"map\",\"k\":1},\"type\":\"array\",\"k\":2,\"doc\":\"gone\"}},"
+            "{\"name\":\"z\",\"type\":[\"null\",{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"},{\"type\":\"string\"},\"m.E\",\"F\",\"n.R\"]}],"
+            "\"default\":{},\"doc\":\"about\",\"type\":\"record\",\"name\":\"R\"}"),
         "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"n\",\"doc\":\"about\",\"fields\":["
         "{\"name\":\"f\",\"type\":\"double\",\"doc\":\"d\",\"default\":1.0,\"order\":\"ignore\",\"aliases\":[\"g\"],\"zeta\":null},"
         "{\"name\":\"e\",\"type\":{\"type\":\"enum\",\"name\":\"E\",\"namespace\":\"m\",\"doc\":\"e\",\"symbols\":[\"A\",\"B\"],\"default\":\"B\",\"q\":\"r\"}},"
@@ -40,13 +41,16 @@ static void test_print_order_of_members(void **state)
 static void test_print_namespaces(void **state)
 {
     (void)state;
-    assert_string_equal(java_form("{\"type\":\"record\",\"name\":\"a.R\",\"fields\":[{\"name\":\"f\",\"type\":{\"type\":\"fixed\",\"namespace\":\"\","
-                                  "\"name\":\"F\",\"size\":1}},{\"name\":\"g\",\"type\":\"F\"},{\"name\":\"h\",\"type\":{\"type\":\"fixed\",\"name\":\"int\",\"size\":1}},"
-                                  "{\"name\":\"i\",\"type\":\"a.int\"}]}"),
-                        "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"a\",\"fields\":[{\"name\":\"f\",\"type\":{\"type\":\"fixed\",\"name\":\"F\","
-                        "\"namespace\":\"\",\"size\":1}},{\"name\":\"g\",\"type\":\"F\"},{\"name\":\"h\",\"type\":{\"type\":\"fixed\",\"name\":\"int\",\"size\":1}},"
-                        "{\"name\":\"i\",\"type\":\"a.int\"}]}");
-    assert_string_equal(java_form("{\"type\":\"error\",\"name\":\"E\",\"fields\":[]}"), "{\"type\":\"error\",\"name\":\"E\",\"fields\":[]}");
+    assert_string_equal(
+        java_form(
+            "{\"type\":\"record\",\"name\":\"a.R\",\"fields\":[{\"name\":\"f\",\"type\":{\"type\":\"fixed\",\"namespace\":\"\","
+            "\"name\":\"F\",\"size\":1}},{\"name\":\"g\",\"type\":\"F\"},{\"name\":\"h\",\"type\":{\"type\":\"fixed\",\"name\":\"int\",\"size\":1}},"
+            "{\"name\":\"i\",\"type\":\"a.int\"}]}"),
+        "{\"type\":\"record\",\"name\":\"R\",\"namespace\":\"a\",\"fields\":[{\"name\":\"f\",\"type\":{\"type\":\"fixed\",\"name\":\"F\","
+        "\"namespace\":\"\",\"size\":1}},{\"name\":\"g\",\"type\":\"F\"},{\"name\":\"h\",\"type\":{\"type\":\"fixed\",\"name\":\"int\",\"size\":1}},"
+        "{\"name\":\"i\",\"type\":\"a.int\"}]}");
+    assert_string_equal(java_form("{\"type\":\"error\",\"name\":\"E\",\"fields\":[]}"),
+                        "{\"type\":\"error\",\"name\":\"E\",\"fields\":[]}");
     assert_string_equal(java_form("[\"null\",{\"type\":\"int\",\"doc\":\"dropped\"}]"), "[\"null\",\"int\"]");
 }
 
@@ -70,7 +74,8 @@ static void test_print_types_of_references_by_name(void **state)
     assert_ok(avro_schema_parse(text, strlen(text), AVRO_STRICT, references, 1, &outer, &err), &err);
     buf_init(&buf, 1024);
     avro_schema_print(outer, &buf);
-    assert_true(slice_is(buf_slice(&buf), "{\"type\":\"record\",\"name\":\"O\",\"namespace\":\"x\",\"fields\":[{\"name\":\"e\",\"type\":\"E\"}]}"));
+    assert_true(
+        slice_is(buf_slice(&buf), "{\"type\":\"record\",\"name\":\"O\",\"namespace\":\"x\",\"fields\":[{\"name\":\"e\",\"type\":\"E\"}]}"));
     // The canonical form stands for itself.
     buf_reset(&buf);
     avro_schema_print_pcf(outer, &buf);
@@ -86,46 +91,27 @@ static const struct {
     const char *input, *canonical;
     int64_t fingerprint;
 } vectors[] = {
-    {"\"null\"",
-     "\"null\"", INT64_C(7195948357588979594)},
-    {"{\"type\":\"null\"}",
-     "\"null\"", 0},
-    {"\"boolean\"",
-     "\"boolean\"", INT64_C(-6970731678124411036)},
-    {"{\"type\":\"boolean\"}",
-     "\"boolean\"", 0},
-    {"\"int\"",
-     "\"int\"", INT64_C(8247732601305521295)},
-    {"{\"type\":\"int\"}",
-     "\"int\"", 0},
-    {"\"long\"",
-     "\"long\"", INT64_C(-3434872931120570953)},
-    {"{\"type\":\"long\"}",
-     "\"long\"", 0},
-    {"\"float\"",
-     "\"float\"", INT64_C(5583340709985441680)},
-    {"{\"type\":\"float\"}",
-     "\"float\"", 0},
-    {"\"double\"",
-     "\"double\"", INT64_C(-8181574048448539266)},
-    {"{\"type\":\"double\"}",
-     "\"double\"", 0},
-    {"\"bytes\"",
-     "\"bytes\"", INT64_C(5746618253357095269)},
-    {"{\"type\":\"bytes\"}",
-     "\"bytes\"", 0},
-    {"\"string\"",
-     "\"string\"", INT64_C(-8142146995180207161)},
-    {"{\"type\":\"string\"}",
-     "\"string\"", 0},
-    {"[  ]",
-     "[]", INT64_C(-1241056759729112623)},
-    {"[ \"int\"  ]",
-     "[\"int\"]", INT64_C(-5232228896498058493)},
-    {"[ \"int\" , {\"type\":\"boolean\"} ]",
-     "[\"int\",\"boolean\"]", INT64_C(5392556393470105090)},
-    {"{\"fields\":[], \"type\":\"record\", \"name\":\"foo\"}",
-     "{\"name\":\"foo\",\"type\":\"record\",\"fields\":[]}", INT64_C(-4824392279771201922)},
+    {"\"null\"", "\"null\"", INT64_C(7195948357588979594)},
+    {"{\"type\":\"null\"}", "\"null\"", 0},
+    {"\"boolean\"", "\"boolean\"", INT64_C(-6970731678124411036)},
+    {"{\"type\":\"boolean\"}", "\"boolean\"", 0},
+    {"\"int\"", "\"int\"", INT64_C(8247732601305521295)},
+    {"{\"type\":\"int\"}", "\"int\"", 0},
+    {"\"long\"", "\"long\"", INT64_C(-3434872931120570953)},
+    {"{\"type\":\"long\"}", "\"long\"", 0},
+    {"\"float\"", "\"float\"", INT64_C(5583340709985441680)},
+    {"{\"type\":\"float\"}", "\"float\"", 0},
+    {"\"double\"", "\"double\"", INT64_C(-8181574048448539266)},
+    {"{\"type\":\"double\"}", "\"double\"", 0},
+    {"\"bytes\"", "\"bytes\"", INT64_C(5746618253357095269)},
+    {"{\"type\":\"bytes\"}", "\"bytes\"", 0},
+    {"\"string\"", "\"string\"", INT64_C(-8142146995180207161)},
+    {"{\"type\":\"string\"}", "\"string\"", 0},
+    {"[  ]", "[]", INT64_C(-1241056759729112623)},
+    {"[ \"int\"  ]", "[\"int\"]", INT64_C(-5232228896498058493)},
+    {"[ \"int\" , {\"type\":\"boolean\"} ]", "[\"int\",\"boolean\"]", INT64_C(5392556393470105090)},
+    {"{\"fields\":[], \"type\":\"record\", \"name\":\"foo\"}", "{\"name\":\"foo\",\"type\":\"record\",\"fields\":[]}",
+     INT64_C(-4824392279771201922)},
     {"{\"fields\":[], \"type\":\"record\", \"name\":\"foo\", \"namespace\":\"x.y\"}",
      "{\"name\":\"x.y.foo\",\"type\":\"record\",\"fields\":[]}", INT64_C(5916914534497305771)},
     {"{\"fields\":[], \"type\":\"record\", \"name\":\"a.b.foo\", \"namespace\":\"x.y\"}",
@@ -139,21 +125,22 @@ static const struct {
     {"{\"fields\":[{\"type\":{\"type\":\"boolean\"}, \"name\":\"f1\"}], \"type\":\"record\", \"name\":\"foo\"}",
      "{\"name\":\"foo\",\"type\":\"record\",\"fields\":[{\"name\":\"f1\",\"type\":\"boolean\"}]}", INT64_C(7843277075252814651)},
     {"{ \"fields\":[{\"type\":\"boolean\", \"aliases\":[], \"name\":\"f1\", \"default\":true}, {\"order\":\"descending\",\"name\":\"f2\",\"doc\":\"Hello\",\"type\":\"int\"}], \"type\":\"record\", \"name\":\"foo\" }",
-     "{\"name\":\"foo\",\"type\":\"record\",\"fields\":[{\"name\":\"f1\",\"type\":\"boolean\"},{\"name\":\"f2\",\"type\":\"int\"}]}", INT64_C(-4860222112080293046)},
-    {"{\"type\":\"enum\", \"name\":\"foo\", \"symbols\":[\"A1\"]}",
-     "{\"name\":\"foo\",\"type\":\"enum\",\"symbols\":[\"A1\"]}", INT64_C(-6342190197741309591)},
+     "{\"name\":\"foo\",\"type\":\"record\",\"fields\":[{\"name\":\"f1\",\"type\":\"boolean\"},{\"name\":\"f2\",\"type\":\"int\"}]}",
+     INT64_C(-4860222112080293046)},
+    {"{\"type\":\"enum\", \"name\":\"foo\", \"symbols\":[\"A1\"]}", "{\"name\":\"foo\",\"type\":\"enum\",\"symbols\":[\"A1\"]}",
+     INT64_C(-6342190197741309591)},
     {"{\"namespace\":\"x.y.z\", \"type\":\"enum\", \"name\":\"foo\", \"doc\":\"foo bar\", \"symbols\":[\"A1\", \"A2\"]}",
      "{\"name\":\"x.y.z.foo\",\"type\":\"enum\",\"symbols\":[\"A1\",\"A2\"]}", INT64_C(-4448647247586288245)},
-    {"{\"name\":\"foo\",\"type\":\"fixed\",\"size\":15}",
-     "{\"name\":\"foo\",\"type\":\"fixed\",\"size\":15}", INT64_C(1756455273707447556)},
+    {"{\"name\":\"foo\",\"type\":\"fixed\",\"size\":15}", "{\"name\":\"foo\",\"type\":\"fixed\",\"size\":15}",
+     INT64_C(1756455273707447556)},
     {"{\"namespace\":\"x.y.z\", \"type\":\"fixed\", \"name\":\"foo\", \"doc\":\"foo bar\", \"size\":32}",
      "{\"name\":\"x.y.z.foo\",\"type\":\"fixed\",\"size\":32}", INT64_C(-3064184465700546786)},
-    {"{ \"items\":{\"type\":\"null\"}, \"type\":\"array\"}",
-     "{\"type\":\"array\",\"items\":\"null\"}", INT64_C(-589620603366471059)},
-    {"{ \"values\":\"string\", \"type\":\"map\"}",
-     "{\"type\":\"map\",\"values\":\"string\"}", INT64_C(-8732877298790414990)},
+    {"{ \"items\":{\"type\":\"null\"}, \"type\":\"array\"}", "{\"type\":\"array\",\"items\":\"null\"}", INT64_C(-589620603366471059)},
+    {"{ \"values\":\"string\", \"type\":\"map\"}", "{\"type\":\"map\",\"values\":\"string\"}", INT64_C(-8732877298790414990)},
     {"{\"name\":\"PigValue\",\"type\":\"record\", \"fields\":[{\"name\":\"value\", \"type\":[\"null\", \"int\", \"long\", \"PigValue\"]}]}",
-     "{\"name\":\"PigValue\",\"type\":\"record\",\"fields\":[{\"name\":\"value\",\"type\":[\"null\",\"int\",\"long\",\"PigValue\"]}]}", INT64_C(-1759257747318642341)},};
+     "{\"name\":\"PigValue\",\"type\":\"record\",\"fields\":[{\"name\":\"value\",\"type\":[\"null\",\"int\",\"long\",\"PigValue\"]}]}",
+     INT64_C(-1759257747318642341)},
+};
 
 static void test_pcf_and_fingerprint_of_the_vectors(void **state)
 {
@@ -185,8 +172,9 @@ static void test_equal_ignores_spelling(void **state)
 {
     (void)state;
     assert_true(equal("\"int\"", "{\"type\":\"int\"}"));
-    assert_true(equal(RECORD("{\"name\":\"f\",\"type\":\"int\",\"default\":1,\"x\":1,\"y\":2}"),
-                      "{\"fields\":[{\"y\":2, \"x\":1, \"default\":1, \"type\":{\"type\":\"int\"}, \"name\":\"f\",\"order\":\"ascending\"}],\"name\":\"R\",\"type\":\"record\"}"));
+    assert_true(equal(
+        RECORD("{\"name\":\"f\",\"type\":\"int\",\"default\":1,\"x\":1,\"y\":2}"),
+        "{\"fields\":[{\"y\":2, \"x\":1, \"default\":1, \"type\":{\"type\":\"int\"}, \"name\":\"f\",\"order\":\"ascending\"}],\"name\":\"R\",\"type\":\"record\"}"));
     assert_true(equal("{\"type\":\"fixed\",\"name\":\"a.F\",\"size\":1,\"aliases\":[\"x\",\"y\"]}",
                       "{\"type\":\"fixed\",\"name\":\"F\",\"namespace\":\"a\",\"size\":1,\"aliases\":[\"a.y\",\"x\",\"x\"]}"));
     assert_true(equal(FIELD_DEFAULT("\"double\"", "\"1.50\""), FIELD_DEFAULT("\"double\"", "1.5")));

@@ -13,11 +13,11 @@ static enum status parse(const char *text, enum avro_strictness strictness, stru
     return status;
 }
 
-#define assert_valid(schema_text)                                                                                                       \
-    do {                                                                                                                         \
-        struct err assert_err;                                                                                                   \
-        if (parse(schema_text, AVRO_STRICT, &assert_err) != OK) fail_msg("strict: %s", assert_err.text);                                \
-        if (parse(schema_text, AVRO_LENIENT, &assert_err) != OK) fail_msg("lenient: %s", assert_err.text);                              \
+#define assert_valid(schema_text)                                                                                                          \
+    do {                                                                                                                                   \
+        struct err assert_err;                                                                                                             \
+        if (parse(schema_text, AVRO_STRICT, &assert_err) != OK) fail_msg("strict: %s", assert_err.text);                                   \
+        if (parse(schema_text, AVRO_LENIENT, &assert_err) != OK) fail_msg("lenient: %s", assert_err.text);                                 \
     } while (0)
 
 static void check_invalid(int line, const char *text, enum avro_strictness strictness, const char *reason)
@@ -29,16 +29,16 @@ static void check_invalid(int line, const char *text, enum avro_strictness stric
 }
 
 // Wrong in both modes; wrong for a new schema only.
-#define assert_invalid(schema_text, reason)                                                                                             \
-    do {                                                                                                                         \
-        check_invalid(__LINE__, schema_text, AVRO_STRICT, reason);                                                                      \
-        check_invalid(__LINE__, schema_text, AVRO_LENIENT, reason);                                                                     \
+#define assert_invalid(schema_text, reason)                                                                                                \
+    do {                                                                                                                                   \
+        check_invalid(__LINE__, schema_text, AVRO_STRICT, reason);                                                                         \
+        check_invalid(__LINE__, schema_text, AVRO_LENIENT, reason);                                                                        \
     } while (0)
-#define assert_invalid_when_new(schema_text, reason)                                                                                    \
-    do {                                                                                                                         \
-        struct err assert_err;                                                                                                   \
-        check_invalid(__LINE__, schema_text, AVRO_STRICT, reason);                                                                      \
-        if (parse(schema_text, AVRO_LENIENT, &assert_err) != OK) fail_msg("lenient: %s", assert_err.text);                              \
+#define assert_invalid_when_new(schema_text, reason)                                                                                       \
+    do {                                                                                                                                   \
+        struct err assert_err;                                                                                                             \
+        check_invalid(__LINE__, schema_text, AVRO_STRICT, reason);                                                                         \
+        if (parse(schema_text, AVRO_LENIENT, &assert_err) != OK) fail_msg("lenient: %s", assert_err.text);                                 \
     } while (0)
 
 #define ENUM(name, symbols) "{\"type\":\"enum\",\"name\":\"" name "\",\"symbols\":[" symbols "]}"
@@ -86,8 +86,15 @@ static void test_parse_least_bytes_of_types(void **state)
         const char *text;
         uint32_t bytes;
     } cases[] = {
-        {"\"null\"", 0}, {"\"double\"", 8}, {FIXED("F", "5"), 5}, {FIXED("F", "0"), 0}, {RECORD(""), 0}, {"[\"null\",\"int\"]", 1},
-        {"[\"float\",\"int\"]", 2}, {"{\"type\":\"array\",\"items\":\"double\"}", 1}, {FIELD("\"float\""), 4},
+        {"\"null\"", 0},
+        {"\"double\"", 8},
+        {FIXED("F", "5"), 5},
+        {FIXED("F", "0"), 0},
+        {RECORD(""), 0},
+        {"[\"null\",\"int\"]", 1},
+        {"[\"float\",\"int\"]", 2},
+        {"{\"type\":\"array\",\"items\":\"double\"}", 1},
+        {FIELD("\"float\""), 4},
         {RECORD("{\"name\":\"next\",\"type\":[\"null\",\"R\"]},{\"name\":\"v\",\"type\":\"string\"}"), 2},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -101,12 +108,15 @@ static void test_parse_mentions_find_types_by_namespace(void **state)
 {
     (void)state;
     // A mention without dots means the enclosing namespace first, then a type without namespace.
-    struct avro_schema *schema = schema_of(RECORD("{\"name\":\"e\",\"type\":" ENUM("E", "\"A\"") "},"
-                                                  "{\"name\":\"r\",\"type\":{\"type\":\"record\",\"name\":\"n.Q\",\"fields\":["
-                                                  "{\"name\":\"a\",\"type\":\"E\"},{\"name\":\"b\",\"type\":" ENUM("E", "\"B\"") "},"
-                                                  "{\"name\":\"c\",\"type\":\"E\"},{\"name\":\"d\",\"type\":\"n.E\"},"
-                                                  "{\"name\":\"q\",\"type\":[\"null\",\"Q\"]}]}}"),
-                                           AVRO_STRICT);
+    struct avro_schema *schema =
+        schema_of(RECORD("{\"name\":\"e\",\"type\":" ENUM(
+                      "E", "\"A\"") "},"
+                                    "{\"name\":\"r\",\"type\":{\"type\":\"record\",\"name\":\"n.Q\",\"fields\":["
+                                    "{\"name\":\"a\",\"type\":\"E\"},{\"name\":\"b\",\"type\":" ENUM(
+                                        "E", "\"B\"") "},"
+                                                      "{\"name\":\"c\",\"type\":\"E\"},{\"name\":\"d\",\"type\":\"n.E\"},"
+                                                      "{\"name\":\"q\",\"type\":[\"null\",\"Q\"]}]}}"),
+                  AVRO_STRICT);
     const struct avro_type *inner = schema->root->fields[1].type;
     assert_ptr_equal(inner->fields[0].type, schema->root->fields[0].type);
     assert_string_equal(inner->fields[1].type->full_name, "n.E");
@@ -121,9 +131,10 @@ static void test_parse_mentions_find_types_by_namespace(void **state)
 static void test_parse_empty_namespace_means_none(void **state)
 {
     (void)state;
-    struct avro_schema *schema = schema_of("{\"type\":\"record\",\"name\":\"n.R\",\"namespace\":\"ignored\",\"fields\":[{\"name\":\"f\",\"type\":"
-                                           "{\"type\":\"fixed\",\"name\":\"F\",\"namespace\":\"\",\"size\":1}}]}",
-                                           AVRO_STRICT);
+    struct avro_schema *schema =
+        schema_of("{\"type\":\"record\",\"name\":\"n.R\",\"namespace\":\"ignored\",\"fields\":[{\"name\":\"f\",\"type\":"
+                  "{\"type\":\"fixed\",\"name\":\"F\",\"namespace\":\"\",\"size\":1}}]}",
+                  AVRO_STRICT);
     assert_string_equal(schema->root->full_name, "n.R");
     assert_string_equal(schema->root->fields[0].type->full_name, "F");
     avro_schema_free(schema);
@@ -139,7 +150,9 @@ static void test_parse_names(void **state)
     assert_invalid_when_new(ENUM("a..b", "\"A\""), "not a valid name");
     assert_invalid_when_new(ENUM("E", "\"a-b\""), "not a valid symbol");
     assert_invalid_when_new(RECORD("{\"name\":\"é\",\"type\":\"int\"}"), "not a valid name of a field");
-    assert_invalid_when_new(RECORD("{\"name\":\"f\",\"type\":\"int\",\"aliases\":[\"a b\"]}"), "not a valid alias");
+    assert_valid(RECORD("{\"name\":\"f\",\"type\":\"int\",\"aliases\":[\"a b\",\"\"]}"));
+    assert_invalid(RECORD("{\"name\":\"f\",\"type\":\"int\",\"aliases\":[\"a\\u0000b\"]}"), "not a valid alias");
+    assert_invalid_when_new("{\"type\":\"fixed\",\"name\":\"F\",\"size\":1,\"aliases\":[\"a b\"]}", "not a valid alias");
     assert_invalid(ENUM("", "\"A\""), "not a valid name");
     assert_invalid(ENUM(".a", "\"A\""), "not a valid name");
     assert_invalid(ENUM("a.", "\"A\""), "not a valid name");
@@ -250,8 +263,10 @@ static void test_parse_default_that_unfolds_without_end(void **state)
     buf_init(&text, 1 << 16);
     buf_append_text(&text, "[{\"type\":\"record\",\"name\":\"R0\",\"fields\":[]}");
     for (int i = 1; i < 60; i++)
-        buf_printf(&text, ",{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[{\"name\":\"a\",\"type\":\"R%d\",\"default\":{}},"
-                          "{\"name\":\"b\",\"type\":\"R%d\",\"default\":{}}]}", i, i - 1, i - 1);
+        buf_printf(&text,
+                   ",{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[{\"name\":\"a\",\"type\":\"R%d\",\"default\":{}},"
+                   "{\"name\":\"b\",\"type\":\"R%d\",\"default\":{}}]}",
+                   i, i - 1, i - 1);
     buf_append(&text, "]", 2);
     assert_int_equal(parse(text.data, AVRO_STRICT, &err), REJECT);
     assert_int_equal(parse(text.data, AVRO_LENIENT, &err), OK);
@@ -309,7 +324,8 @@ static void test_parse_with_references(void **state)
     struct err err;
     struct avro_schema *inner = schema_of(ENUM("x.E", "\"A\""), AVRO_STRICT), *middle, *outer;
     const char *middle_text = "{\"type\":\"record\",\"name\":\"x.M\",\"fields\":[{\"name\":\"e\",\"type\":\"E\"}]}";
-    const char *outer_text = "{\"type\":\"record\",\"name\":\"x.O\",\"fields\":[{\"name\":\"m\",\"type\":\"M\"},{\"name\":\"e\",\"type\":\"x.E\"}]}";
+    const char *outer_text =
+        "{\"type\":\"record\",\"name\":\"x.O\",\"fields\":[{\"name\":\"m\",\"type\":\"M\"},{\"name\":\"e\",\"type\":\"x.E\"}]}";
     const struct avro_schema *references[1] = {inner};
     assert_ok(avro_schema_parse(middle_text, strlen(middle_text), AVRO_STRICT, references, 1, &middle, &err), &err);
     // Types of references' references are known, too.

@@ -30,7 +30,7 @@ struct settings {
         uint32_t count;
         struct {
             const char *name, *value;
-        } *items;
+        } * items;
     } extra;
     struct {
         uint32_t count;
@@ -42,6 +42,7 @@ struct settings {
     } deep;
 };
 
+// clang-format off
 #define AT(member) .at = offsetof(struct settings, member)
 
 static const struct option_row server_rows[] = {
@@ -66,6 +67,8 @@ static const struct option_row rows[] = {
     {.name = "main.password", .type = OPTION_TEXT, .flags = OPTION_SECRET, AT(password), .fallback = "", .help = "A secret."},
     {.name = "main.deep.url", .type = OPTION_TEXT, AT(deep.url), .fallback = "x:", .help = "Far down."},
 };
+// clang-format on
+
 static const struct option_section sections[] = {{"main", "All of it."}, {"main.deep", "Deeper."}};
 static const struct option_table table = {sizeof(struct settings), sizeof rows / sizeof *rows, rows, 2, sections};
 

@@ -125,8 +125,10 @@ static void test_steady_load_settles_on_one_block(void **state)
             arena_copy(&arena, "0123456789abc", i % 13);
             arena_alloc(&arena, i % 50);
         }
-        if (round < 3) settled = arena.blocks;
-        else assert_ptr_equal(arena.blocks, settled);
+        if (round < 3)
+            settled = arena.blocks;
+        else
+            assert_ptr_equal(arena.blocks, settled);
         arena_reset(&arena);
         if (round == 2) settled = arena.blocks;
     }

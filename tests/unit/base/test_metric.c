@@ -53,7 +53,8 @@ static void test_same_name_and_labels_are_the_same_metric(void **state)
 static void test_values_are_what_was_put_in(void **state)
 {
     struct fixture *f = *state;
-    struct metric *counter = metric_counter(f->registry, "fdp_c_total", NULL, "C."), *gauge = metric_gauge(f->registry, "fdp_g", NULL, "G.");
+    struct metric *counter = metric_counter(f->registry, "fdp_c_total", NULL, "C."),
+                  *gauge = metric_gauge(f->registry, "fdp_g", NULL, "G.");
     assert_int_equal(metric_count(counter), 0);
     metric_add(counter, 5);
     metric_add(counter, 0);

@@ -158,7 +158,8 @@ static void test_wrong_values_say_what_is_wanted(void **state)
     assert_refused(f, "main: {wait: -5s}\n", "it must be a duration");
     assert_refused(f, "main: {room: 1GB}\n", "it must be a size such as 65536, 64KiB, 10MiB or 1GiB, from 0 to 1GiB");
     assert_refused(f, "main: {room: 99999999TiB}\n", "it must be a size");
-    assert_refused(f, "main: {servers: [{host: a, port: 0}]}\n", "main.servers[0].port is \"0\"; it must be a whole number from 1 to 65535");
+    assert_refused(f, "main: {servers: [{host: a, port: 0}]}\n",
+                   "main.servers[0].port is \"0\"; it must be a whole number from 1 to 65535");
 }
 
 static void test_wrong_shapes_are_refused(void **state)

@@ -41,9 +41,10 @@ static void test_is_utf8_refuses_what_is_not(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc2", "\xc2g", "\xe0\x9f\xbf", "\xe1\x80", "\xe1\x80g", "\xed\xa0\x80", "\xed\xbf\xbf",
-        "\xf0\x8f\xbf\xbf", "\xf0\x90\x80", "\xf1\x80\x80g", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xfe", "12345678\x80",
-        "\xe2\x82", "1234567\xe2",
+        "\x80",         "\xbf",          "\xc0\x80",         "\xc1\xbf",         "\xc2",         "\xc2g",
+        "\xe0\x9f\xbf", "\xe1\x80",      "\xe1\x80g",        "\xed\xa0\x80",     "\xed\xbf\xbf", "\xf0\x8f\xbf\xbf",
+        "\xf0\x90\x80", "\xf1\x80\x80g", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",         "\xfe",
+        "12345678\x80", "\xe2\x82",      "1234567\xe2",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (utf8(bad[i])) fail_msg("number %zu was taken", i);
@@ -83,8 +84,8 @@ static void test_to_int64_at_the_limits(void **state)
     assert_true(text_to_int64(SLICE("-0"), &value) && value == 0);
     assert_true(text_to_int64(SLICE("000000000000000000000000012"), &value) && value == 12);
     value = 5;
-    static const char *const bad[] = {"", "-", "+", "9223372036854775808", "-9223372036854775809", "1 ", " 1", "1.0", "0x1", "--1", "1e3",
-                                      "99999999999999999999"};
+    static const char *const bad[] = {"",    "-",   "+",   "9223372036854775808", "-9223372036854775809", "1 ", " 1", "1.0",
+                                      "0x1", "--1", "1e3", "99999999999999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (text_to_int64(slice_of(bad[i]), &value)) fail_msg("\"%s\" was taken", bad[i]);
     assert_int_equal(value, 5);
@@ -124,8 +125,8 @@ static void test_hex_is_lower_case(void **state)
 static void test_base64_of_the_standard_vectors(void **state)
 {
     (void)state;
-    static const char *const vectors[][2] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-                                             {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    static const char *const vectors[][2] = {
+        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < 7; i++) {
         char text[16], data[16];
         text_base64_encode(vectors[i][0], strlen(vectors[i][0]), text);
@@ -153,8 +154,8 @@ static void test_base64_round_trip_of_all_bytes(void **state)
 static void test_base64_decode_refuses_every_other_spelling(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"A",    "AA",   "AAA",  "AAAAA",    "A===", "====",     "=AAA",     "AA=A", "AA==AAAA",
-                                      "AAA-", "AAA_", "AAA ", "\nAAA",    "AB==", "AAB=",     "AAAAAB==", "AA\xff="};
+    static const char *const bad[] = {"A",    "AA",   "AAA",  "AAAAA", "A===", "====", "=AAA",     "AA=A",   "AA==AAAA",
+                                      "AAA-", "AAA_", "AAA ", "\nAAA", "AB==", "AAB=", "AAAAAB==", "AA\xff="};
     char out[16];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (text_base64_decode(bad[i], strlen(bad[i]), out) != -1) fail_msg("\"%s\" was taken", bad[i]);

@@ -122,7 +122,9 @@ static void test_publisher_each_quote_is_one_record(void **state)
         struct slice reason = record_header(publication->rejects->columns[RECORD_HEADERS].text[row], "reason");
         struct slice key = publication->rejects->columns[RECORD_KEY].text[row];
         assert_true(slice_is(publication->rejects->columns[RECORD_VALUE].text[row], "the frame"));
-        const char *expected = slice_is(key, "NOPRICE") ? "price" : slice_is(key, "ABSENT") ? "without a type" : "no route takes this quote of type";
+        const char *expected = slice_is(key, "NOPRICE") ? "price"
+                             : slice_is(key, "ABSENT")  ? "without a type"
+                                                        : "no route takes this quote of type";
         if (!memmem(reason.data, reason.size, expected, strlen(expected))) fail_msg("%.*s: %.*s", SLICE_ARG(key), SLICE_ARG(reason));
     }
     publication_free(publisher, publication);

@@ -99,9 +99,16 @@ static void test_every_row_has_help_and_a_place_of_its_own(void **state)
 {
     (void)state;
     static const size_t bytes[] = {
-        [OPTION_TEXT] = sizeof(char *), [OPTION_WORD] = sizeof(char *),  [OPTION_BOOL] = sizeof(bool),     [OPTION_INT] = 8,
-        [OPTION_DOUBLE] = 8,            [OPTION_DURATION] = 8,           [OPTION_SIZE] = 8,                [OPTION_LIST] = 16,
-        [OPTION_MAP] = 16,              [OPTION_OBJECTS] = 16,
+        [OPTION_TEXT] = sizeof(char *),
+        [OPTION_WORD] = sizeof(char *),
+        [OPTION_BOOL] = sizeof(bool),
+        [OPTION_INT] = 8,
+        [OPTION_DOUBLE] = 8,
+        [OPTION_DURATION] = 8,
+        [OPTION_SIZE] = 8,
+        [OPTION_LIST] = 16,
+        [OPTION_MAP] = 16,
+        [OPTION_OBJECTS] = 16,
     };
     char used[sizeof(struct config)] = {0};
     for (size_t i = 0; i < config_options.count; i++) {
@@ -198,7 +205,8 @@ static void test_kafka_properties_are_passed_and_their_secrets_hidden(void **sta
     buf_init(&out, 1000);
     for (size_t i = 0; i < config_options.count; i++)
         if (!strcmp(config_options.rows[i].name, "streaming.kafka")) option_value_text(&config_options.rows[i], f->values.values, &out);
-    assert_true(slice_is(buf_slice(&out), "{linger.ms: \"5\", sasl.password: \"********\", ssl.key.pem: \"********\", ssl.ca.location: /ca}"));
+    assert_true(
+        slice_is(buf_slice(&out), "{linger.ms: \"5\", sasl.password: \"********\", ssl.key.pem: \"********\", ssl.ca.location: /ca}"));
     buf_fini(&out);
 }
 
@@ -220,7 +228,8 @@ static void test_check_names_option_and_remedy(void **state)
         {"ingestion.reconnect-min=1m", "ingestion.reconnect-min", "longer than ingestion.reconnect-max"},
         {"ingestion.routes=[{topic: tickers.crypt, select: s}]", "ingestion.routes",
          "[0]: the topic tickers.crypt is not in streaming.topics; did you mean tickers.crypto?"},
-        {"processing.routes=[{topic: elsewhere, table: t}]", "processing.routes", "[0]: the topic elsewhere is not in streaming.topics; add it"},
+        {"processing.routes=[{topic: elsewhere, table: t}]", "processing.routes",
+         "[0]: the topic elsewhere is not in streaming.topics; add it"},
         {"processing.routes=[{topic: tickers.stocks, table: a b}]", "processing.routes", "[0]: \"a b\" is not a name for a table"},
         {"processing.routes=[{topic: tickers.stocks, table: 1a}]", "processing.routes", "is not a name for a table"},
         {"processing.group=", "processing.group", "a group's name has 1 to 255 characters"},
@@ -249,7 +258,8 @@ static void test_check_names_option_and_remedy(void **state)
 static void test_check_of_topics(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(option_load_set(&config_options, &f->values, "streaming.topics=[{name: a/b}, {name: t}, {name: t}]", "--set", &f->err), OK);
+    assert_int_equal(option_load_set(&config_options, &f->values, "streaming.topics=[{name: a/b}, {name: t}, {name: t}]", "--set", &f->err),
+                     OK);
     assert_int_equal(option_load_set(&config_options, &f->values, "ingestion.routes=[]", "--set", &f->err), OK);
     assert_int_equal(option_load_set(&config_options, &f->values, "processing.routes=[]", "--set", &f->err), OK);
     assert_int_equal(config_check(f->values.values, note, f), 2);

@@ -134,7 +134,7 @@ static void test_format_spells_ordinary_numbers_plainly(void **state)
     assert_format(100, "100");
     assert_format(0.000001, "0.000001");
     assert_format(1876726640000, "1876726640000");
-    assert_format(9007199254740993, "9007199254740992");
+    assert_format(9007199254740993.0, "9007199254740992");
     assert_format(123456789012345680000.0, "123456789012345680000");
     assert_format(1e20, "100000000000000000000");
 }

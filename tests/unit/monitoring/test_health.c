@@ -38,8 +38,10 @@ static void test_ready_only_while_every_part_is(void **state)
     health_free(health);
 }
 
-static const struct row_column columns[] = {
-    {"id", COLUMN_TEXT, true, false}, {"price", COLUMN_DOUBLE, true, false}, {"time", COLUMN_TIMESTAMP, true, false}, {"change_percent", COLUMN_DOUBLE, false, false}};
+static const struct row_column columns[] = {{"id", COLUMN_TEXT, true, false},
+                                            {"price", COLUMN_DOUBLE, true, false},
+                                            {"time", COLUMN_TIMESTAMP, true, false},
+                                            {"change_percent", COLUMN_DOUBLE, false, false}};
 static const struct row_type type = {"stocks", 4, columns};
 
 static void add(struct batch *rows, const char *id, double price, int64_t time_us, const double *change)
@@ -66,8 +68,9 @@ static void test_board_keeps_the_newest_and_escapes(void **state)
     buf_init(&out, 1 << 20);
     board_write_json(board, &out);
     buf_append_byte(&out, '\0');
-    assert_string_equal(out.data, "[{\"table\":\"stocks\",\"id\":\"<b>\",\"price\":1,\"change_percent\":null,\"time\":1000000,\"rows\":1},"
-                                  "{\"table\":\"stocks\",\"id\":\"AAPL\",\"price\":305.76,\"change_percent\":1.5,\"time\":3000000,\"rows\":2}]");
+    assert_string_equal(out.data,
+                        "[{\"table\":\"stocks\",\"id\":\"<b>\",\"price\":1,\"change_percent\":null,\"time\":1000000,\"rows\":1},"
+                        "{\"table\":\"stocks\",\"id\":\"AAPL\",\"price\":305.76,\"change_percent\":1.5,\"time\":3000000,\"rows\":2}]");
     buf_reset(&out);
     board_write_html(board, &out);
     buf_append_byte(&out, '\0');

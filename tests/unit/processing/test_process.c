@@ -123,7 +123,8 @@ static struct process *start(struct world *world)
 {
     struct err err;
     struct process *process;
-    struct process_params params = {.config = world->bed.config, .registry_url = registry_server_url(world->server), .log = &world->log, .metrics = world->metrics};
+    struct process_params params = {
+        .config = world->bed.config, .registry_url = registry_server_url(world->server), .log = &world->log, .metrics = world->metrics};
     assert_ok(process_start(&process, &params, &err), &err);
     return process;
 }
@@ -140,7 +141,8 @@ static struct process_summary run_to_the_end(struct world *world)
 static enum status start_fails(struct world *world, struct err *err)
 {
     struct process *process;
-    struct process_params params = {.config = world->bed.config, .registry_url = registry_server_url(world->server), .log = &world->log, .metrics = world->metrics};
+    struct process_params params = {
+        .config = world->bed.config, .registry_url = registry_server_url(world->server), .log = &world->log, .metrics = world->metrics};
     return process_start(&process, &params, err);
 }
 
@@ -148,10 +150,14 @@ static bool keep_cell(void *context, uint32_t count, const char *const *names, c
 {
     (void)count, (void)names;
     char *text = context;
-    if (cells[0].type == SINK_INTEGER) snprintf(text, 256, "%lld", (long long)cells[0].integer);
-    else if (cells[0].type == SINK_DOUBLE) snprintf(text, 256, "%.17g", cells[0].float64);
-    else if (cells[0].type == SINK_NULL) snprintf(text, 256, "null");
-    else snprintf(text, 256, "%.*s", SLICE_ARG(cells[0].text));
+    if (cells[0].type == SINK_INTEGER)
+        snprintf(text, 256, "%lld", (long long)cells[0].integer);
+    else if (cells[0].type == SINK_DOUBLE)
+        snprintf(text, 256, "%.17g", cells[0].float64);
+    else if (cells[0].type == SINK_NULL)
+        snprintf(text, 256, "null");
+    else
+        snprintf(text, 256, "%.*s", SLICE_ARG(cells[0].text));
     return false;
 }
 
@@ -294,7 +300,8 @@ static void test_process_what_ingestion_rejected_keeps_its_reason(void **state)
     assert_ok(world->stream->ops->append(world->stream, STREAM_REJECTED_TOPIC, records, &err), &err);
     assert_ok(world->stream->ops->flush(world->stream, &err), &err);
     assert_int_equal(run_to_the_end(world).quarantined, 1);
-    assert_sql(world, "SELECT rule || ': ' || error || ': ' || CAST(value AS TEXT) || ': ' || topic FROM fdp_quarantine", "ingestion: not base64: rubbish: tickers.rejected");
+    assert_sql(world, "SELECT rule || ': ' || error || ': ' || CAST(value AS TEXT) || ': ' || topic FROM fdp_quarantine",
+               "ingestion: not base64: rubbish: tickers.rejected");
     assert_reconciles(world);
     batch_free(records);
     buf_fini(&headers);
@@ -316,7 +323,9 @@ static void test_process_filtered_records_are_counted(void **state)
 static void test_process_a_failing_expression_rejects_that_row_alone(void **state)
 {
     struct world *world = *state;
-    struct config_route routes[] = {{"tickers.stocks", "stocks", "SELECT id, CASE WHEN price = 104 THEN abs(-9223372036854775807 - 1) ELSE price END AS price, time FROM tick"}};
+    struct config_route routes[] = {
+        {"tickers.stocks", "stocks",
+         "SELECT id, CASE WHEN price = 104 THEN abs(-9223372036854775807 - 1) ELSE price END AS price, time FROM tick"}};
     world->bed.config->processing.routes.items = routes;
     world->bed.config->processing.routes.count = 1;
     append_ticks(world, 10);
@@ -331,7 +340,8 @@ static void test_process_row_that_breaks_a_constraint_is_cut(void **state)
 {
     struct world *world = *state;
     run_to_the_end(world); // makes the tables
-    alter(world, "store.db", "CREATE TRIGGER no_107 BEFORE INSERT ON stocks WHEN NEW.price IN (107, 109) BEGIN SELECT RAISE(ABORT, 'not this one'); END");
+    alter(world, "store.db",
+          "CREATE TRIGGER no_107 BEFORE INSERT ON stocks WHEN NEW.price IN (107, 109) BEGIN SELECT RAISE(ABORT, 'not this one'); END");
     append_ticks(world, 12);
     struct process_summary summary = run_to_the_end(world);
     assert_int_equal(summary.stored, 10);
@@ -366,8 +376,10 @@ static void test_process_the_missions_schema_is_converted_by_name(void **state)
         buf_append_byte(&value, 0), put_text(&value, "2026-08-13 14:03:09.5+02:00", 27);
         buf_append_byte(&value, 0), put_text(&value, "AAPL", 4);
         buf_append_byte(&value, 0), put_long(&value, 1);
-        if (missing) put_long(&value, 1); // null: a price is required
-        else buf_append_byte(&value, 0), buf_append(&value, &price, 4);
+        if (missing)
+            put_long(&value, 1); // null: a price is required
+        else
+            buf_append_byte(&value, 0), buf_append(&value, &price, 4);
         for (int i = 0; i < 3; i++) put_long(&value, 1);
         buf_append_byte(&value, 0), put_long(&value, 8);
         buf_append_byte(&value, 0), put_text(&value, "1786622589000", 13);
@@ -408,7 +420,8 @@ static void test_process_refuses_a_log_that_is_shorter(void **state)
     struct err err;
     append_ticks(world, 5);
     run_to_the_end(world);
-    alter(world, "store.db", "UPDATE fdp_offsets SET next_offset = next_offset + 100, stored = stored + 100 WHERE topic = 'tickers.stocks'");
+    alter(world, "store.db",
+          "UPDATE fdp_offsets SET next_offset = next_offset + 100, stored = stored + 100 WHERE topic = 'tickers.stocks'");
     assert_status(start_fails(world, &err), FATAL, &err, "shorter");
     assert_int_equal(err.code, ERR_STREAM);
 }

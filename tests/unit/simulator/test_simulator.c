@@ -212,7 +212,7 @@ static void test_times_are_whole_seconds_at_up_to_one_tick_per_symbol_and_second
 {
     struct fixture *f = *state;
     f->config.simulator.instruments = 400;
-    f->config.simulator.rate = 80;
+    f->config.simulator.rate = 400;
     f->config.simulator.silent_cap = false;
     struct client *client = start(f, "?version=2");
     const char *const *symbols;
@@ -224,7 +224,7 @@ static void test_times_are_whole_seconds_at_up_to_one_tick_per_symbol_and_second
     buf_append_text(&message, "]}");
     assert_true(websocket_send(client->socket, buf_slice(&message)));
     buf_fini(&message);
-    run_until(client, client->frames >= 400 + 100); // snapshots, then ticks
+    run_until(client, client->frames >= 400 + 200); // snapshots, then ticks
     assert_true(client->whole_seconds && client->in_order);
 }
 
@@ -317,7 +317,7 @@ static void test_slots_past_the_hundredth_are_silently_ignored_until_one_is_free
 {
     struct fixture *f = *state;
     f->config.simulator.instruments = 300;
-    f->config.simulator.rate = 20000;
+    f->config.simulator.rate = 100000;
     struct client *client = start(f, "?version=2");
     client_say(client, "{\"subscribe\":[\"UNKNOWN-ONE\",\"USDJPY=X\"]}"); // each takes a slot
     subscribe_range(client, f->simulator, "subscribe", 0, 60);

@@ -73,13 +73,18 @@ static struct batch *rows_of(const struct store *store, const struct sink_partit
 
 static struct sink_advance advance_of(const struct sink_partition *partition, int64_t stored, int64_t quarantined)
 {
-    return (struct sink_advance){.id = partition->id, .epoch = partition->epoch, .from_offset = partition->next_offset,
-                                 .to_offset = partition->next_offset + stored + quarantined, .stored = stored, .quarantined = quarantined,
-                                 .last_timestamp_us = 42, .last_crc = 4000000000u};
+    return (struct sink_advance){.id = partition->id,
+                                 .epoch = partition->epoch,
+                                 .from_offset = partition->next_offset,
+                                 .to_offset = partition->next_offset + stored + quarantined,
+                                 .stored = stored,
+                                 .quarantined = quarantined,
+                                 .last_timestamp_us = 42,
+                                 .last_crc = 4000000000u};
 }
 
-static enum status write_rows(struct sink *sink, struct batch *rows, struct batch *rejects, struct sink_advance advance, struct sink_fault *fault,
-                              struct err *err)
+static enum status write_rows(struct sink *sink, struct batch *rows, struct batch *rejects, struct sink_advance advance,
+                              struct sink_fault *fault, struct err *err)
 {
     struct sink_table table = {"stocks", rows};
     struct sink_write write = {&table, 1, rejects, &advance, 1};
@@ -156,8 +161,10 @@ static void test_write_stores_rows_rejects_and_position_together(void **state)
     batch_row_commit(rejects);
     assert_ok(write_rows(store->sink, rows, rejects, advance_of(&partition, 2, 1), &fault, &err), &err);
     assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM finance_data_ingress"), 2);
-    assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM fdp_quarantine WHERE topic = 'tickers.stocks' AND partition = 1 AND _offset = 7 AND"
-                                         " state = 'waiting' AND rule = 'decode' AND value = x'0001' AND key IS NULL"), 1);
+    assert_int_equal(number(store->sink,
+                            "SELECT COUNT(*) FROM fdp_quarantine WHERE topic = 'tickers.stocks' AND partition = 1 AND _offset = 7 AND"
+                            " state = 'waiting' AND rule = 'decode' AND value = x'0001' AND key IS NULL"),
+                     1);
     assert_int_equal(number(store->sink, "SELECT next_offset FROM fdp_offsets"), 8);
     batch_free(rows);
     batch_free(rejects);
@@ -405,7 +412,8 @@ static void test_reconcile_finds_planted_errors(void **state)
         {"UPDATE fdp_offsets SET next_offset = next_offset + 1", true, 0},
         {"UPDATE stocks SET _source = 77 WHERE _offset = 12", false, 1},
         {"INSERT INTO fdp_quarantine (topic, partition, _source, _offset, rule, error, quarantined_at)"
-         " SELECT topic, partition, id, 11, 'decode', '', 0 FROM fdp_offsets", false, 0},
+         " SELECT topic, partition, id, 11, 'decode', '', 0 FROM fdp_offsets",
+         false, 0},
     };
     struct store *store = *state;
     fill(store);
