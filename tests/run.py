@@ -176,4 +176,5 @@ def main():
     return 1 if count.failed or not count.passed else 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

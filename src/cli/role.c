@@ -62,6 +62,15 @@ static enum status start_process(struct role *role, struct err *err)
     return OK;
 }
 
+// A signal that waits for the loop to take it.
+static bool asked_to_stop(void *context)
+{
+    (void)context;
+    sigset_t pending;
+    sigpending(&pending);
+    return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM);
+}
+
 static bool ingest_part_ready(const void *part, const char **why)
 {
     return ingest_ready(part, why);
@@ -70,8 +79,11 @@ static bool ingest_part_ready(const void *part, const char **why)
 static enum status start_ingest(struct role *role, struct err *err)
 {
     char url[512];
-    struct ingest_params params = {
-        .config = role->app->config, .registry_url = registry_url(role, url), .log = &role->app->log, .metrics = role->app->metrics};
+    struct ingest_params params = {.config = role->app->config,
+                                   .registry_url = registry_url(role, url),
+                                   .log = &role->app->log,
+                                   .metrics = role->app->metrics,
+                                   .stopping = asked_to_stop};
     if (role->simulator) {
         params.market_url = simulator_url(role->simulator);
         params.market_symbol_count = simulator_symbols(role->simulator, &params.market_symbols);
@@ -163,9 +175,12 @@ int role_run(struct role *role, struct app *app, unsigned parts)
 
     struct err err;
     int code = EXIT_DONE;
-    if (start(role, parts, &err) == OK) {
+    enum status status = start(role, parts, &err);
+    if (status == OK) {
         say_addresses(role);
         wait_for_the_end(role, &signals, duration ? clock_deadline_ms(for_ms) : INT64_MAX);
+    } else if (asked_to_stop(NULL)) {
+        sigtimedwait(&signals, NULL, &(struct timespec){0}); // taken, so that it does not end the program below
     } else {
         code = app_fail(app, &err);
     }

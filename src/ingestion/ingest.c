@@ -151,11 +151,23 @@ static void *feed_main(void *context)
 
 // --- Publish thread ---
 
-static enum status append(struct ingest *self, const struct publication *publication, struct err *err)
+// What waits is published together: one flush for all of it, so that a slow disk makes groups larger, not the queue longer.
+struct group {
+    struct publication **publications;
+    uint32_t count, capacity;
+};
+
+static enum status append_group(struct ingest *self, const struct group *group, struct err *err)
+{
+    for (uint32_t i = 0; i < group->count; i++) TRY(publisher_append(self->publisher, group->publications[i], self->stream, err));
+    return self->stream->ops->flush(self->stream, err);
+}
+
+static enum status append(struct ingest *self, const struct group *group, struct err *err)
 {
     int64_t wait_ms = BACKOFF_MIN_MS;
     enum status status;
-    while ((status = publisher_append(self->publisher, publication, self->stream, err)) == AGAIN || status == RETRY) {
+    while ((status = append_group(self, group, err)) == AGAIN || status == RETRY) {
         metric_add(self->append_errors, 1);
         if (!atomic_exchange(&self->stream_down, true))
             log_err(self->params.log, LOG_WARN, component, "the stream does not take records; the feed waits", err);
@@ -168,27 +180,28 @@ static enum status append(struct ingest *self, const struct publication *publica
     return status;
 }
 
-static void observe_published(struct ingest *self, const struct publication *publication)
+static void count_published(struct ingest *self, const struct publication *publication)
 {
     const struct batch *quotes = publication->quotes;
     int64_t now_us = clock_now_us();
     for (uint32_t row = 0; row < quotes->rows; row++)
         metric_observe_ns(self->stage_published, (now_us - quotes->columns[QUOTE_INGESTION_TS].int64[row]) * 1000);
-}
-
-static enum status publish(struct ingest *self, struct publication *publication, struct err *err)
-{
-    int64_t began_ns = clock_mono_ns();
-    TRY(publisher_encode(self->publisher, publication, self->source.source_api, err));
-    int64_t encoded_ns = clock_mono_ns();
-    TRY(append(self, publication, err));
-    metric_observe_ns(self->stage_encode, encoded_ns - began_ns);
-    metric_observe_ns(self->stage_append, clock_mono_ns() - encoded_ns);
-    observe_published(self, publication);
     uint64_t records = publication_records(self->publisher, publication);
     self->published += records;
     metric_add(self->published_total, records);
     metric_add(self->rejected_total, publication->rejects->rows);
+}
+
+static enum status publish(struct ingest *self, const struct group *group, struct err *err)
+{
+    int64_t began_ns = clock_mono_ns();
+    for (uint32_t i = 0; i < group->count; i++)
+        TRY(publisher_encode(self->publisher, group->publications[i], self->source.source_api, err));
+    int64_t encoded_ns = clock_mono_ns();
+    TRY(append(self, group, err));
+    metric_observe_ns(self->stage_encode, encoded_ns - began_ns);
+    metric_observe_ns(self->stage_append, clock_mono_ns() - encoded_ns);
+    for (uint32_t i = 0; i < group->count; i++) count_published(self, group->publications[i]);
     return OK;
 }
 
@@ -204,18 +217,26 @@ static void retain(struct ingest *self)
     metric_add(self->retained, deleted);
 }
 
-static enum status publish_until_closed(struct ingest *self, struct err *err)
+// Waits for one publication, then takes what else is there. OK also when there was none in time; FATAL once all is published.
+static enum status take_group(struct ingest *self, struct group *group)
 {
-    for (;;) {
-        void *item;
-        enum status status = queue_pop(self->ready, &item, clock_deadline_ms(POLL_MS));
-        if (status != OK && status != AGAIN) return OK; // closed and empty
-        if (status == OK) {
-            TRY(publish(self, item, err));
-            if (queue_push(self->idle, item, clock_deadline_ms(POLL_MS)) != OK) return OK;
-        }
+    int64_t deadline_ns = clock_deadline_ms(POLL_MS);
+    enum status status = OK;
+    void *item;
+    for (group->count = 0; group->count < group->capacity && status == OK; deadline_ns = 0)
+        if ((status = queue_pop(self->ready, &item, deadline_ns)) == OK) group->publications[group->count++] = item;
+    return status == FATAL && !group->count ? FATAL : OK;
+}
+
+static enum status publish_until_closed(struct ingest *self, struct group *group, struct err *err)
+{
+    while (take_group(self, group) == OK) {
+        if (group->count) TRY(publish(self, group, err));
+        for (uint32_t i = 0; i < group->count; i++)
+            if (queue_push(self->idle, group->publications[i], clock_deadline_ms(POLL_MS)) != OK) return OK;
         retain(self);
     }
+    return OK;
 }
 
 static void *publish_main(void *context)
@@ -223,7 +244,11 @@ static void *publish_main(void *context)
     struct ingest *self = context;
     pthread_setname_np(pthread_self(), "fdp-publish");
     struct err err;
-    if (publish_until_closed(self, &err) != OK) fail(self, &err);
+    struct group group = {.capacity = self->publication_count};
+    group.publications = calloc(group.capacity, sizeof *group.publications);
+    if (!group.publications) abort();
+    if (publish_until_closed(self, &group, &err) != OK) fail(self, &err);
+    free(group.publications);
     queue_close(self->idle);
     return NULL;
 }
@@ -261,7 +286,8 @@ static enum status open_publisher(struct ingest *self, struct err *err)
     while ((status = publisher_new(&self->publisher, params->config, self->registry, err)) == RETRY) {
         if (!said) log_err(params->log, LOG_WARN, component, "waiting for the registry", err);
         said = true;
-        clock_sleep_until(clock_deadline_ms(500));
+        if (params->stopping(params->context)) return RETRY;
+        clock_sleep_until(clock_deadline_ms(POLL_MS));
     }
     return status;
 }

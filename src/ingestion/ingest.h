@@ -6,6 +6,9 @@
 #ifndef FDP_INGESTION_INGEST_H
 #define FDP_INGESTION_INGEST_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/err.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -21,13 +24,15 @@ struct ingest_params {
     uint32_t market_symbol_count;
     const struct log *log;
     struct metric_registry *metrics;
+    bool (*stopping)(void *context); // asked while the start waits for the registry; true ends the wait
+    void *context;
 };
 
 struct ingest_summary {
     uint64_t received, duplicates, published; // received = duplicates + published once it has stopped
 };
 
-// FATAL: the configuration or the stream cannot be used.
+// FATAL: the configuration or the stream cannot be used. RETRY: it was stopped while it waited for the registry.
 enum status ingest_start(struct ingest **out, const struct ingest_params *params, struct err *err) MUST_CHECK;
 
 // Stops the feed, publishes what was received, at most until the deadline. FATAL with the reason when a thread had failed.

@@ -260,6 +260,5 @@ enum status publisher_append(const struct publisher *self, const struct publicat
 {
     for (uint32_t i = 0; i < self->topic_count; i++)
         if (publication->records[i]->rows) TRY(stream->ops->append(stream, self->topics[i].name, publication->records[i], err));
-    if (publication->rejects->rows) TRY(stream->ops->append(stream, STREAM_REJECTED_TOPIC, publication->rejects, err));
-    return stream->ops->flush(stream, err);
+    return publication->rejects->rows ? stream->ops->append(stream, STREAM_REJECTED_TOPIC, publication->rejects, err) : OK;
 }

@@ -37,7 +37,8 @@ uint64_t publication_records(const struct publisher *publisher, const struct pub
 
 // Every quote becomes a record of one topic or a reject. `source` names the feed in the rejects.
 enum status publisher_encode(struct publisher *publisher, struct publication *publication, const char *source, struct err *err) MUST_CHECK;
-// All of it, durable. AGAIN and RETRY leave nothing behind: call again with the same publication.
+// Appends all of it; durable once the caller has flushed the stream. AGAIN and RETRY, also of the flush, leave nothing behind: append
+// again.
 enum status publisher_append(const struct publisher *publisher, const struct publication *publication, struct stream *stream,
                              struct err *err) MUST_CHECK;
 

@@ -97,8 +97,8 @@ static enum MHD_Result answer(struct MHD_Connection *connection, struct http_rep
     }
     // Without a byte there is no memory to hand over.
     bool empty = !reply->body.size;
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(reply->body.size, empty ? NULL : reply->body.data, empty ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+    struct MHD_Response *response = MHD_create_response_from_buffer(reply->body.size, empty ? NULL : reply->body.data,
+                                                                    empty ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
     if (empty || !response) buf_fini(&reply->body);
     if (!response) return MHD_NO;
     MHD_add_response_header(response, "Content-Type", reply->content_type);
@@ -172,7 +172,8 @@ static enum status parse_listen(const char *listen_on, char host[NI_MAXHOST], ch
         return err_set(err, FATAL, code, "cannot listen on \"%s\": write host:port, such as 127.0.0.1:8080", listen_on);
     const char *start = listen_on;
     if (*start == '[' && end > start + 1 && end[-1] == ']') start++, end--;
-    if ((size_t)(end - start) >= NI_MAXHOST) return err_set(err, FATAL, code, "cannot listen on \"%.80s...\": the host is too long", listen_on);
+    if ((size_t)(end - start) >= NI_MAXHOST)
+        return err_set(err, FATAL, code, "cannot listen on \"%.80s...\": the host is too long", listen_on);
     memcpy(host, start, (size_t)(end - start));
     host[end - start] = '\0';
     if (!strcmp(host, "*")) host[0] = '\0';
@@ -200,8 +201,8 @@ static void remember_url(struct http_server *server)
     if (!getsockname(server->fd, (struct sockaddr *)&bound, &size))
         getnameinfo((struct sockaddr *)&bound, size, host, sizeof host, port, sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
     // The address that means "all" is none that a client can go to.
-    if (!strcmp(host, "0.0.0.0")) strcpy(host, "127.0.0.1");
-    if (!strcmp(host, "::")) strcpy(host, "::1");
+    if (!strcmp(host, "0.0.0.0")) snprintf(host, sizeof host, "127.0.0.1");
+    if (!strcmp(host, "::")) snprintf(host, sizeof host, "::1");
     bool v6 = strchr(host, ':') != NULL;
     snprintf(server->url, sizeof server->url, "http://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
 }
@@ -210,11 +211,12 @@ static enum status listen_on_address(struct http_server *server, const char *lis
 {
     char host[NI_MAXHOST], port[8];
     TRY(parse_listen(listen_on, host, port, code, err));
-    struct addrinfo hints = {.ai_family = *host ? AF_UNSPEC : AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV}, *found;
+    struct addrinfo hints = {.ai_family = *host ? AF_UNSPEC : AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV},
+                    *found;
     int rc = getaddrinfo(*host ? host : NULL, port, &hints, &found);
     if (rc)
-        return err_set(err, FATAL, code, "cannot listen on %s: the host \"%s\" is unknown (%s); use an address of this machine", listen_on, host,
-                       gai_strerror(rc));
+        return err_set(err, FATAL, code, "cannot listen on %s: the host \"%s\" is unknown (%s); use an address of this machine", listen_on,
+                       host, gai_strerror(rc));
     server->fd = -1;
     for (const struct addrinfo *address = found; address && server->fd < 0; address = address->ai_next) server->fd = bind_to(address);
     int why = errno;
@@ -222,8 +224,10 @@ static enum status listen_on_address(struct http_server *server, const char *lis
     if (server->fd >= 0) return OK;
     switch (why) {
     case EADDRINUSE:
-        return err_set(err, FATAL, code, "cannot listen on %s: the port is in use; stop the program that has it (ss -ltnp shows which), or choose another, 0 for any",
-                       listen_on);
+        return err_set(
+            err, FATAL, code,
+            "cannot listen on %s: the port is in use; stop the program that has it (ss -ltnp shows which), or choose another, 0 for any",
+            listen_on);
     case EADDRNOTAVAIL: return err_set(err, FATAL, code, "cannot listen on %s: that is no address of this machine", listen_on);
     case EACCES: return err_set(err, FATAL, code, "cannot listen on %s: not permitted; choose a port above 1023", listen_on);
     default: return err_set(err, FATAL, code, "cannot listen on %s: %s", listen_on, strerror(why));
@@ -256,20 +260,17 @@ enum status http_server_start(struct http_server **out, const char *listen_on, h
         return status;
     }
     remember_url(server);
-    server->daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, serve, server,
-                                      MHD_OPTION_LISTEN_SOCKET, server->fd,
-                                      MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS,
-                                      MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES,
-                                      MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_SERVER_MAX_CONNECTIONS,
-                                      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_SERVER_IDLE_SECONDS,
-                                      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_HEADER_BYTES,
-                                      MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
-                                      MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
-                                      MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server,
-                                      MHD_OPTION_END);
+    server->daemon =
+        MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, serve, server, MHD_OPTION_LISTEN_SOCKET, server->fd,
+                         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES,
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_SERVER_MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+                         (unsigned)HTTP_SERVER_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_HEADER_BYTES,
+                         MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
+                         MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server, MHD_OPTION_END);
     if (!server->daemon) {
         server_free(server);
-        return err_set(err, FATAL, code, "cannot serve HTTP on %s: %s; raise the limits on open files and threads", listen_on, strerror(errno));
+        return err_set(err, FATAL, code, "cannot serve HTTP on %s: %s; raise the limits on open files and threads", listen_on,
+                       strerror(errno));
     }
     *out = server;
     return OK;

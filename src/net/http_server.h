@@ -12,12 +12,12 @@
 #include "base/text.h"
 
 struct http_request {
-    const char *method;    // "GET"; HEAD arrives as GET, its body is left out of the answer
-    const char *path;      // raw, without the query, starts with '/'
-    const char *query;     // raw, what follows '?'; "" when there is none
+    const char *method; // "GET"; HEAD arrives as GET, its body is left out of the answer
+    const char *path;   // raw, without the query, starts with '/'
+    const char *query;  // raw, what follows '?'; "" when there is none
     struct slice body;
-    struct arena *arena;   // of this request
-    void *connection;      // for http_header; NULL: a request without headers
+    struct arena *arena; // of this request
+    void *connection;    // for http_header; NULL: a request without headers
 };
 
 struct http_reply {

@@ -24,7 +24,8 @@ enum status bell_init(struct bell *bell, const char *folder, struct err *err)
         snprintf(bell->path, sizeof bell->path, "%s/" BELL_NAME, folder) >= (int)sizeof bell->path)
         return err_set(err, FATAL, ERR_STREAM, "the path of the log's folder is too long: %.100s...", folder);
     bell->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (bell->wake_fd < 0) return err_set(err, FATAL, ERR_STREAM, "cannot make an eventfd: %s; raise the limit on open files", strerror(errno));
+    if (bell->wake_fd < 0)
+        return err_set(err, FATAL, ERR_STREAM, "cannot make an eventfd: %s; raise the limit on open files", strerror(errno));
     return OK;
 }
 

@@ -15,12 +15,12 @@
 
 struct bell {
     char folder[PATH_MAX], path[PATH_MAX];
-    int ring_fd;      // of the writer; -1 until the first ring
+    int ring_fd; // of the writer; -1 until the first ring
     dev_t ring_dev;
     ino_t ring_inode;
-    int watch_fd;     // inotify of the reader; -1 until bell_watch
-    int file_watch;   // on the bell, -1 while there is none
-    int wake_fd;      // eventfd: wakes the reader of this very handle
+    int watch_fd;   // inotify of the reader; -1 until bell_watch
+    int file_watch; // on the bell, -1 while there is none
+    int wake_fd;    // eventfd: wakes the reader of this very handle
 };
 
 enum status bell_init(struct bell *bell, const char *folder, struct err *err) MUST_CHECK;

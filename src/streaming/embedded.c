@@ -19,7 +19,8 @@ static const char *const statement_texts[EMBEDDED_STATEMENTS] = {
     [EMBEDDED_TOPIC_LIST] = "SELECT name, partitions, retention_ms, retention_bytes FROM topic ORDER BY name",
     [EMBEDDED_TOPIC_FIND] = "SELECT id, partitions FROM topic WHERE name = ?1",
     [EMBEDDED_TOPIC_INSERT] = "INSERT INTO topic (name, partitions, retention_ms, retention_bytes) VALUES (?1, ?2, ?3, ?4)",
-    [EMBEDDED_TOPIC_UPDATE] = "UPDATE topic SET retention_ms = ?2, retention_bytes = ?3 WHERE id = ?1 AND (retention_ms, retention_bytes) != (?2, ?3)",
+    [EMBEDDED_TOPIC_UPDATE] =
+        "UPDATE topic SET retention_ms = ?2, retention_bytes = ?3 WHERE id = ?1 AND (retention_ms, retention_bytes) != (?2, ?3)",
     [EMBEDDED_TOPIC_DELETE] = "DELETE FROM topic WHERE id = ?1",
     [EMBEDDED_PARTITION_INSERT] = "INSERT INTO partition (topic, number) VALUES (?1, ?2)",
     [EMBEDDED_PARTITION_LIST] = "SELECT id FROM partition WHERE topic = ?1 ORDER BY number",
@@ -27,11 +28,12 @@ static const char *const statement_texts[EMBEDDED_STATEMENTS] = {
     [EMBEDDED_PARTITION_ADVANCE] = "UPDATE partition SET next_offset = ?2, bytes = ?3, peak_us = ?4 WHERE id = ?1",
     [EMBEDDED_PARTITION_ORPHAN] = "UPDATE partition SET topic = NULL WHERE topic = ?1",
     [EMBEDDED_PARTITION_RETAIN] = "UPDATE partition SET low_offset = ?2, bytes = ?3 WHERE id = ?1",
-    [EMBEDDED_PARTITION_ALL] = "SELECT p.id, p.bytes, t.retention_ms, t.retention_bytes FROM partition p LEFT JOIN topic t ON t.id = p.topic "
-                               "WHERE p.id > ?1 AND (t.id IS NULL OR t.retention_ms >= 0 OR t.retention_bytes >= 0) ORDER BY p.id LIMIT 1",
+    [EMBEDDED_PARTITION_ALL] =
+        "SELECT p.id, p.bytes, t.retention_ms, t.retention_bytes FROM partition p LEFT JOIN topic t ON t.id = p.topic "
+        "WHERE p.id > ?1 AND (t.id IS NULL OR t.retention_ms >= 0 OR t.retention_bytes >= 0) ORDER BY p.id LIMIT 1",
     [EMBEDDED_PARTITION_DELETE] = "DELETE FROM partition WHERE id = ?1",
     [EMBEDDED_CHUNK_INSERT] = "INSERT INTO chunk (id, records, base_us, newest_us, peak_us, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [EMBEDDED_CHUNK_SCAN] = "SELECT id, records, base_us, data, peak_us FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id",
+    [EMBEDDED_CHUNK_SCAN] = "SELECT id, records, base_us, data FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id",
     [EMBEDDED_CHUNK_AT] = "SELECT id, records, peak_us FROM chunk WHERE id <= ?1 AND id >= ?2 ORDER BY id DESC LIMIT 1",
     [EMBEDDED_CHUNK_OLDEST] = "SELECT id, records, newest_us, length(data) FROM chunk WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3",
     [EMBEDDED_CHUNK_DELETE] = "DELETE FROM chunk WHERE id >= ?1 AND id < ?2",
@@ -135,11 +137,10 @@ static enum status open_database(struct embedded *log, struct err *err)
     TRY(status);
     sqlite3_busy_handler(log->db, wait_for_writer, NULL);
     TRY(check_file(log, err));
-    TRY(database_exec(log->db, "PRAGMA trusted_schema = 0; PRAGMA cell_size_check = 1; PRAGMA journal_size_limit = 16777216", "open the log",
-                      ERR_STREAM, err));
+    TRY(database_exec(log->db, "PRAGMA trusted_schema = 0; PRAGMA cell_size_check = 1; PRAGMA journal_size_limit = 16777216",
+                      "open the log", ERR_STREAM, err));
     if (!log->read_only) TRY(database_migrate(log->db, "sql/stream", ERR_STREAM, err));
-    for (int i = 0; i < EMBEDDED_STATEMENTS; i++)
-        TRY(database_prepare(log->db, statement_texts[i], &log->statements[i], ERR_STREAM, err));
+    for (int i = 0; i < EMBEDDED_STATEMENTS; i++) TRY(database_prepare(log->db, statement_texts[i], &log->statements[i], ERR_STREAM, err));
     return OK;
 }
 

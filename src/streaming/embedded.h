@@ -14,21 +14,40 @@
 #include "streaming/stream.h"
 
 enum {
-    EMBEDDED_OFFSET_BITS = 44,            // of a chunk's id; the rest is the partition's number
-    EMBEDDED_PENDING_BYTES = 64 << 20,    // appended and not flushed
-    EMBEDDED_POLL_BYTES = 8 << 20,        // of one poll, give or take a chunk
-    EMBEDDED_BUSY_TRIES = 400,            // about 1 s of waiting for another writer
+    EMBEDDED_OFFSET_BITS = 44,         // of a chunk's id; the rest is the partition's number
+    EMBEDDED_PENDING_BYTES = 64 << 20, // appended and not flushed
+    EMBEDDED_POLL_BYTES = 8 << 20,     // of one poll, give or take a chunk
+    EMBEDDED_BUSY_TRIES = 400,         // about 1 s of waiting for another writer
 };
 #define EMBEDDED_PARTITION_MAX ((INT64_C(1) << (63 - EMBEDDED_OFFSET_BITS)) - 1)
 #define EMBEDDED_OFFSET_MAX ((INT64_C(1) << EMBEDDED_OFFSET_BITS) - 1)
 
 enum embedded_statement {
-    EMBEDDED_BEGIN_READ, EMBEDDED_BEGIN_WRITE, EMBEDDED_COMMIT, EMBEDDED_ROLLBACK,
-    EMBEDDED_TOPIC_LIST, EMBEDDED_TOPIC_FIND, EMBEDDED_TOPIC_INSERT, EMBEDDED_TOPIC_UPDATE, EMBEDDED_TOPIC_DELETE,
-    EMBEDDED_PARTITION_INSERT, EMBEDDED_PARTITION_LIST, EMBEDDED_PARTITION_GET, EMBEDDED_PARTITION_ADVANCE, EMBEDDED_PARTITION_ORPHAN,
-    EMBEDDED_PARTITION_RETAIN, EMBEDDED_PARTITION_ALL, EMBEDDED_PARTITION_DELETE,
-    EMBEDDED_CHUNK_INSERT, EMBEDDED_CHUNK_SCAN, EMBEDDED_CHUNK_AT, EMBEDDED_CHUNK_OLDEST, EMBEDDED_CHUNK_DELETE,
-    EMBEDDED_POSITION_PUT, EMBEDDED_POSITION_LIST, EMBEDDED_POSITION_DELETE,
+    EMBEDDED_BEGIN_READ,
+    EMBEDDED_BEGIN_WRITE,
+    EMBEDDED_COMMIT,
+    EMBEDDED_ROLLBACK,
+    EMBEDDED_TOPIC_LIST,
+    EMBEDDED_TOPIC_FIND,
+    EMBEDDED_TOPIC_INSERT,
+    EMBEDDED_TOPIC_UPDATE,
+    EMBEDDED_TOPIC_DELETE,
+    EMBEDDED_PARTITION_INSERT,
+    EMBEDDED_PARTITION_LIST,
+    EMBEDDED_PARTITION_GET,
+    EMBEDDED_PARTITION_ADVANCE,
+    EMBEDDED_PARTITION_ORPHAN,
+    EMBEDDED_PARTITION_RETAIN,
+    EMBEDDED_PARTITION_ALL,
+    EMBEDDED_PARTITION_DELETE,
+    EMBEDDED_CHUNK_INSERT,
+    EMBEDDED_CHUNK_SCAN,
+    EMBEDDED_CHUNK_AT,
+    EMBEDDED_CHUNK_OLDEST,
+    EMBEDDED_CHUNK_DELETE,
+    EMBEDDED_POSITION_PUT,
+    EMBEDDED_POSITION_LIST,
+    EMBEDDED_POSITION_DELETE,
     EMBEDDED_STATEMENTS,
 };
 
@@ -45,9 +64,9 @@ struct embedded_topic {
     int64_t id;
     uint32_t count;
     struct embedded_target *targets;
-    uint32_t turn;              // where records without a key go
-    uint64_t pending;           // records that wait for the next flush
-    struct metric *appended;    // NULL without metrics
+    uint32_t turn;           // where records without a key go
+    uint64_t pending;        // records that wait for the next flush
+    struct metric *appended; // NULL without metrics
 };
 
 // A partition that this handle reads.
@@ -55,9 +74,9 @@ struct embedded_reader {
     char topic[STREAM_TOPIC_MAX + 1];
     int32_t number;
     int64_t partition, source;
-    int64_t position;           // offset of the next record to hand out
-    int64_t chunk;              // id of the chunk that holds it, or would
-    int64_t available;          // of the poll under way
+    int64_t position;  // offset of the next record to hand out
+    int64_t chunk;     // id of the chunk that holds it, or would
+    int64_t available; // of the poll under way
 };
 
 struct embedded {
@@ -112,8 +131,10 @@ enum status embedded_partition_get(struct embedded *log, int64_t id, const char 
 
 enum status embedded_topic_create(struct stream *stream, const struct stream_topic *topic, struct err *err) MUST_CHECK;
 enum status embedded_topic_delete(struct stream *stream, const char *topic, struct err *err) MUST_CHECK;
-enum status embedded_topics(struct stream *stream, struct arena *arena, struct stream_topic **out, uint32_t *count, struct err *err) MUST_CHECK;
-enum status embedded_position_hint(struct stream *stream, const struct stream_position *positions, uint32_t count, struct err *err) MUST_CHECK;
+enum status embedded_topics(struct stream *stream, struct arena *arena, struct stream_topic **out, uint32_t *count,
+                            struct err *err) MUST_CHECK;
+enum status embedded_position_hint(struct stream *stream, const struct stream_position *positions, uint32_t count,
+                                   struct err *err) MUST_CHECK;
 enum status embedded_positions(struct stream *stream, struct arena *arena, struct stream_position **out, uint32_t *count,
                                struct err *err) MUST_CHECK;
 
@@ -121,7 +142,8 @@ enum status embedded_append(struct stream *stream, const char *topic, const stru
 enum status embedded_flush(struct stream *stream, struct err *err) MUST_CHECK;
 void embedded_append_fini(struct embedded *log);
 
-enum status embedded_seek(struct stream *stream, const char *topic, int32_t partition, int64_t source, int64_t offset, struct err *err) MUST_CHECK;
+enum status embedded_seek(struct stream *stream, const char *topic, int32_t partition, int64_t source, int64_t offset,
+                          struct err *err) MUST_CHECK;
 enum status embedded_unseek(struct stream *stream, const char *topic, int32_t partition, struct err *err) MUST_CHECK;
 enum status embedded_poll(struct stream *stream, struct batch *records, int64_t deadline_ns, struct err *err) MUST_CHECK;
 void embedded_wake(struct stream *stream);

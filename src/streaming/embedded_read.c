@@ -13,12 +13,14 @@ static struct embedded_reader *reader_find(struct embedded *log, const char *top
     return NULL;
 }
 
-static enum status check_position(const struct embedded_reader *reader, const struct embedded_partition *state, int64_t offset, struct err *err)
+static enum status check_position(const struct embedded_reader *reader, const struct embedded_partition *state, int64_t offset,
+                                  struct err *err)
 {
     if (offset < state->low)
-        return err_set(err, FATAL, ERR_STREAM,
-                       "%s/%d: offset %lld is gone, retention has deleted everything before %lld; raise the retention, or reset the position",
-                       reader->topic, reader->number, (long long)offset, (long long)state->low);
+        return err_set(
+            err, FATAL, ERR_STREAM,
+            "%s/%d: offset %lld is gone, retention has deleted everything before %lld; raise the retention, or reset the position",
+            reader->topic, reader->number, (long long)offset, (long long)state->low);
     if (offset > state->next)
         return err_set(err, FATAL, ERR_STREAM,
                        "%s/%d: offset %lld is beyond the end of the log, %lld; this is another log than the position was made on",

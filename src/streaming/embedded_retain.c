@@ -6,8 +6,9 @@
 #include "streaming/embedded.h"
 
 enum {
-    RETAIN_STEP_CHUNKS = 256, // deleted in one transaction
-    RETAIN_CALL_MS = 20,      // after that long the rest is left to the next call
+    RETAIN_STEP_CHUNKS = 256,    // deleted in one transaction, at most so many ...
+    RETAIN_STEP_BYTES = 4 << 20, // ... and hardly more than so much: each page of a chunk is visited
+    RETAIN_CALL_MS = 20,         // after that long the rest is left to the next call
 };
 
 struct retention {
@@ -46,7 +47,7 @@ static enum status plan_step(struct embedded *log, const struct retention *reten
     int64_t oldest_us = INT64_MIN;
     if (retention->max_age_ms >= 0 && __builtin_sub_overflow(now_us, retention->max_age_ms * 1000, &oldest_us)) oldest_us = INT64_MIN;
     *step = (struct step){0};
-    for (;;) {
+    while (step->bytes < RETAIN_STEP_BYTES) {
         bool row;
         TRY(embedded_row(log, statement, &row, "apply retention", err));
         if (!row) break;
@@ -61,7 +62,7 @@ static enum status plan_step(struct embedded *log, const struct retention *reten
         step->chunks++;
     }
     sqlite3_reset(statement);
-    step->more = step->chunks == RETAIN_STEP_CHUNKS;
+    step->more = step->chunks == RETAIN_STEP_CHUNKS || step->bytes >= RETAIN_STEP_BYTES;
     return OK;
 }
 

@@ -54,7 +54,8 @@ enum status embedded_partition_get(struct embedded *log, int64_t id, const char 
                    (long long)out->low, (long long)out->next);
 }
 
-enum status embedded_partition_find(struct embedded *log, const char *topic, int32_t number, struct embedded_partition *out, struct err *err)
+enum status embedded_partition_find(struct embedded *log, const char *topic, int32_t number, struct embedded_partition *out,
+                                    struct err *err)
 {
     int64_t id;
     int32_t count;
@@ -79,7 +80,8 @@ static enum status insert_partitions(struct embedded *log, int64_t topic, int32_
         TRY(embedded_run(log, statement, "make a partition", err));
     }
     if (sqlite3_last_insert_rowid(log->db) <= EMBEDDED_PARTITION_MAX) return OK;
-    return err_set(err, FATAL, ERR_STREAM, "the log in %s has had all the partitions that it can number; start another folder", log->folder);
+    return err_set(err, FATAL, ERR_STREAM, "the log in %s has had all the partitions that it can number; start another folder",
+                   log->folder);
 }
 
 // Inside a write transaction.
@@ -89,8 +91,9 @@ static enum status create(struct embedded *log, const struct stream_topic *topic
     int32_t count;
     TRY(topic_look(log, topic->name, &id, &count, err));
     if (id && count != topic->partitions)
-        return err_set(err, FATAL, ERR_STREAM, "the topic \"%s\" has %d partitions, not %d; say %d in streaming.topics, or delete the topic",
-                       topic->name, count, topic->partitions, count);
+        return err_set(err, FATAL, ERR_STREAM,
+                       "the topic \"%s\" has %d partitions, not %d; say %d in streaming.topics, or delete the topic", topic->name, count,
+                       topic->partitions, count);
     sqlite3_stmt *statement = embedded_statement(log, id ? EMBEDDED_TOPIC_UPDATE : EMBEDDED_TOPIC_INSERT);
     int at = 1;
     if (id) {

@@ -38,12 +38,15 @@ void registry_client_close(struct registry_client *client);
 enum status registry_schema(struct registry_client *client, int32_t id, const struct avro_schema **out, struct err *err) MUST_CHECK;
 
 // Registers the text under the subject, or finds it there (by content): the id. REJECT when it is refused (incompatible, invalid).
-enum status registry_register(struct registry_client *client, const char *subject, const char *schema, int32_t *id, struct err *err) MUST_CHECK;
+enum status registry_register(struct registry_client *client, const char *subject, const char *schema, int32_t *id,
+                              struct err *err) MUST_CHECK;
 // The id of exactly this content under the subject. REJECT when it is not there.
-enum status registry_lookup(struct registry_client *client, const char *subject, const char *schema, int32_t *id, struct err *err) MUST_CHECK;
+enum status registry_lookup(struct registry_client *client, const char *subject, const char *schema, int32_t *id,
+                            struct err *err) MUST_CHECK;
 
 // Loads DIR/<topic>/vN.avsc in order of version to the subjects <topic>-value, setting the compatibility levels that DIR/compatibility.yaml
 // names. Idempotent. With dir NULL or empty: the schemas built into the program. `loaded` counts versions that were new.
-enum status registry_load(struct registry_client *client, const char *dir, const struct log *log, uint32_t *loaded, struct err *err) MUST_CHECK;
+enum status registry_load(struct registry_client *client, const char *dir, const struct log *log, uint32_t *loaded,
+                          struct err *err) MUST_CHECK;
 
 #endif

@@ -53,7 +53,8 @@ struct stream_ops {
     enum status (*topic_create)(struct stream *stream, const struct stream_topic *topic, struct err *err) MUST_CHECK;
     enum status (*topic_delete)(struct stream *stream, const char *topic, struct err *err) MUST_CHECK;
     // All topics, sorted by name, in `arena`.
-    enum status (*topics)(struct stream *stream, struct arena *arena, struct stream_topic **out, uint32_t *count, struct err *err) MUST_CHECK;
+    enum status (*topics)(struct stream *stream, struct arena *arena, struct stream_topic **out, uint32_t *count,
+                          struct err *err) MUST_CHECK;
 
     // Adds rows of record_row_type to a topic, each to the partition that record_partition gives its key (a null key goes to any).
     // Durable only after flush has answered OK; a failed append or flush leaves nothing of what was added since the last flush.
@@ -61,7 +62,8 @@ struct stream_ops {
     enum status (*flush)(struct stream *stream, struct err *err) MUST_CHECK;
 
     // Begins (or moves) reading of a partition at `offset`; its records carry `source` as provenance. Below the low watermark: FATAL.
-    enum status (*seek)(struct stream *stream, const char *topic, int32_t partition, int64_t source, int64_t offset, struct err *err) MUST_CHECK;
+    enum status (*seek)(struct stream *stream, const char *topic, int32_t partition, int64_t source, int64_t offset,
+                        struct err *err) MUST_CHECK;
     // Ends reading of a partition.
     enum status (*unseek)(struct stream *stream, const char *topic, int32_t partition, struct err *err) MUST_CHECK;
     // Waits for records of any partition that is read, until the deadline; then takes what there is, up to the batch's room. Offsets of
@@ -70,13 +72,17 @@ struct stream_ops {
     // Wakes a poll from another thread.
     void (*wake)(struct stream *stream);
 
-    enum status (*watermarks)(struct stream *stream, const char *topic, int32_t partition, struct stream_watermarks *out, struct err *err) MUST_CHECK;
+    enum status (*watermarks)(struct stream *stream, const char *topic, int32_t partition, struct stream_watermarks *out,
+                              struct err *err) MUST_CHECK;
     // The first offset whose record's timestamp is at or after `us`; the high watermark when there is none.
-    enum status (*offset_at)(struct stream *stream, const char *topic, int32_t partition, int64_t us, int64_t *offset, struct err *err) MUST_CHECK;
+    enum status (*offset_at)(struct stream *stream, const char *topic, int32_t partition, int64_t us, int64_t *offset,
+                             struct err *err) MUST_CHECK;
 
     // Positions of consumer groups, as a hint for tools; never trusted by us.
-    enum status (*position_hint)(struct stream *stream, const struct stream_position *positions, uint32_t count, struct err *err) MUST_CHECK;
-    enum status (*positions)(struct stream *stream, struct arena *arena, struct stream_position **out, uint32_t *count, struct err *err) MUST_CHECK;
+    enum status (*position_hint)(struct stream *stream, const struct stream_position *positions, uint32_t count,
+                                 struct err *err) MUST_CHECK;
+    enum status (*positions)(struct stream *stream, struct arena *arena, struct stream_position **out, uint32_t *count,
+                             struct err *err) MUST_CHECK;
 
     // Deletes what retention allows; called now and then by the role that appends. `deleted` may be NULL.
     enum status (*retain)(struct stream *stream, int64_t now_us, uint64_t *deleted, struct err *err) MUST_CHECK;

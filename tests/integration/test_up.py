@@ -117,3 +117,10 @@ def test_roles_apart_make_the_same_pipeline(fdp):
     fdp("reconcile", "--data", fdp.data, "--deep")
     written = sum(t["written"] for t in json.loads(fdp("topics", "list", *common, "--json")) if t["topic"].startswith("tickers."))
     assert fdp.count("finance_data_ingress") + fdp.count("fdp_quarantine") == written
+
+
+def test_ingest_without_a_registry_waits_and_can_be_stopped(fdp):
+    role = fdp.start("ingest", "--data", fdp.data, "--set", "streaming.registry.url=http://127.0.0.1:1", "--set", "monitoring.listen=127.0.0.1:0",
+                     "--set", "ingestion.source=ws://127.0.0.1:1/")
+    wait_for(lambda: "waiting for the registry" in role.stderr(), "a word about the registry")
+    assert role.stop()[0] == 0

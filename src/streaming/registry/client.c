@@ -48,7 +48,8 @@ enum status registry_client_open(struct registry_client **out, const char *url, 
     size_t length = strlen(url);
     while (length && url[length - 1] == '/') length--;
     if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) || length >= sizeof((struct registry_client *)0)->url)
-        return err_set(err, FATAL, ERR_CONFIG, "streaming.registry.url: \"%.100s\" is not the URL of a registry; write http://host:8081", url);
+        return err_set(err, FATAL, ERR_CONFIG, "streaming.registry.url: \"%.100s\" is not the URL of a registry; write http://host:8081",
+                       url);
     struct registry_client *client = calloc(1, sizeof *client);
     if (!client) abort();
     snprintf(client->url, sizeof client->url, "%.*s", (int)length, url);
@@ -99,7 +100,8 @@ static enum status ask(struct registry_client *client, const char *method, const
         result = err_set(err, REJECT, ERR_REGISTRY, "the name of the subject is too long: %.60s...", path);
     } else {
         pthread_mutex_lock(&client->asking);
-        result = http_client_request(client->http, method, url.data, "application/vnd.schemaregistry.v1+json", body, status, &answer, ERR_REGISTRY, err);
+        result = http_client_request(client->http, method, url.data, "application/vnd.schemaregistry.v1+json", body, status, &answer,
+                                     ERR_REGISTRY, err);
         pthread_mutex_unlock(&client->asking);
         if (result != OK && client->failed) metric_add(client->failed, 1);
         if (result == OK) *reply = json_loadb(answer.data ? answer.data : "", answer.size, 0, NULL);

@@ -36,14 +36,16 @@ static enum status add_rule(struct loading *loading, const yaml_node_t *key, con
     int line = (int)key->start_mark.line + 1;
     struct rule *rule = &loading->rules[loading->rule_count];
     if (key->type != YAML_SCALAR_NODE || value->type != YAML_SCALAR_NODE || key->data.scalar.length >= sizeof rule->pattern)
-        return err_set(err, FATAL, ERR_CONFIG, "%s:%d: write a pattern of subjects and its level, such as \"tickers.*-value\": NONE", name, line);
+        return err_set(err, FATAL, ERR_CONFIG, "%s:%d: write a pattern of subjects and its level, such as \"tickers.*-value\": NONE", name,
+                       line);
     if (loading->rule_count == RULES_MAX) return err_set(err, FATAL, ERR_CONFIG, "%s:%d: more than %d patterns", name, line, RULES_MAX);
     memcpy(rule->pattern, key->data.scalar.value, key->data.scalar.length + 1);
     rule->level = registry_level_of((const char *)value->data.scalar.value);
     if (rule->level == REGISTRY_LEVELS)
-        return err_set(err, FATAL, ERR_CONFIG,
-                       "%s:%d: \"%.40s\" is no compatibility level: NONE, BACKWARD, FORWARD, FULL, or one of the last three with _TRANSITIVE", name, line,
-                       (const char *)value->data.scalar.value);
+        return err_set(
+            err, FATAL, ERR_CONFIG,
+            "%s:%d: \"%.40s\" is no compatibility level: NONE, BACKWARD, FORWARD, FULL, or one of the last three with _TRANSITIVE", name,
+            line, (const char *)value->data.scalar.value);
     loading->rule_count++;
     return OK;
 }
@@ -69,7 +71,8 @@ static enum status parse_rules(struct loading *loading, struct slice text, const
         status = read_rules(loading, &document, name, err);
         yaml_document_delete(&document);
     } else {
-        status = err_set(err, FATAL, ERR_CONFIG, "%s:%zu: not valid YAML: %s", name, parser.problem_mark.line + 1, parser.problem ? parser.problem : "");
+        status = err_set(err, FATAL, ERR_CONFIG, "%s:%zu: not valid YAML: %s", name, parser.problem_mark.line + 1,
+                         parser.problem ? parser.problem : "");
     }
     yaml_parser_delete(&parser);
     return status;

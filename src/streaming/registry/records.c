@@ -84,12 +84,9 @@ static bool parse_value(const json_t *value, struct arena *arena, struct registr
     case REGISTRY_RECORD_CONFIG:
         out->level = registry_level_of(json_string_value(json_object_get(value, "compatibilityLevel")));
         return out->level < REGISTRY_LEVELS;
-    case REGISTRY_RECORD_DELETE_SUBJECT:
-        out->version = number(value, "version");
-        return out->version;
+    case REGISTRY_RECORD_DELETE_SUBJECT: out->version = number(value, "version"); return out->version;
     case REGISTRY_RECORD_NOOP:
-    case REGISTRY_RECORD_OTHER:
-        return true;
+    case REGISTRY_RECORD_OTHER: return true;
     }
     return false;
 }

@@ -37,13 +37,13 @@ enum registry_record_kind {
 
 struct registry_record {
     enum registry_record_kind kind;
-    const char *subject;         // NULL: the global configuration
-    bool null_subject;           // the key spells the global configuration "subject":null
-    bool tombstone;              // the value is null or empty
+    const char *subject; // NULL: the global configuration
+    bool null_subject;   // the key spells the global configuration "subject":null
+    bool tombstone;      // the value is null or empty
     int32_t version, id;
     bool deleted;
-    const char *schema, *type;   // type is "AVRO" where the record has none
-    const char *references;      // JSON array, NULL when there are none
+    const char *schema, *type; // type is "AVRO" where the record has none
+    const char *references;    // JSON array, NULL when there are none
     enum registry_level level;
 };
 

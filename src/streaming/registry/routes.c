@@ -64,8 +64,8 @@ void registry_fail(struct registry_call *call, int code, const char *format, ...
 
 void registry_fail_write(struct registry_call *call, const struct err *err)
 {
-    registry_fail(call, err->status == RETRY ? 50002 : 50001, "%s: %s", err->status == RETRY ? "Operation timed out" : "Error in the backend data store",
-                  err->text);
+    registry_fail(call, err->status == RETRY ? 50002 : 50001, "%s: %s",
+                  err->status == RETRY ? "Operation timed out" : "Error in the backend data store", err->text);
 }
 
 bool registry_flag(const struct registry_call *call, const char *name)
@@ -139,10 +139,13 @@ const struct registry_version *registry_need_version(struct registry_call *call,
     bool latest = registry_means_latest(text);
     int64_t number;
     if (!latest && (!text_to_int64(trim(text), &number) || number < 1 || number > INT32_MAX)) {
-        registry_fail(call, 42202, "The specified version '%s' is not a valid version id. Allowed values are between [1, 2^31-1] and the string \"latest\"", text);
+        registry_fail(
+            call, 42202,
+            "The specified version '%s' is not a valid version id. Allowed values are between [1, 2^31-1] and the string \"latest\"", text);
         return NULL;
     }
-    const struct registry_version *version = latest ? registry_subject_latest(subject, deleted) : registry_subject_version(subject, (int32_t)number);
+    const struct registry_version *version =
+        latest ? registry_subject_latest(subject, deleted) : registry_subject_version(subject, (int32_t)number);
     if (version && (deleted || !version->deleted)) return version;
     registry_fail(call, 40402, "Version %s not found.", text);
     return NULL;

@@ -61,7 +61,8 @@ static bool take_candidate(struct registry_call *call, struct candidate *out)
     else if (json_is_string(type) && strcmp(json_string_value(type), "AVRO") != 0)
         registry_fail(call, 42201, "Invalid schema type %s: this registry knows AVRO only", json_string_value(type));
     else if (json_array_size(references))
-        registry_fail(call, 42201, "Invalid schema: references to other subjects are not supported; put the referenced types into the schema");
+        registry_fail(call, 42201,
+                      "Invalid schema: references to other subjects are not supported; put the referenced types into the schema");
     else
         good = parse_schema(call, json_is_string(schema) ? json_string_value(schema) : "", json_string_length(schema), out);
     json_decref(body);
@@ -74,7 +75,8 @@ static bool subject_is_valid(struct registry_call *call)
     bool valid = *name && strcmp(name, "__GLOBAL") != 0 && strcmp(name, "__EMPTY") != 0 && strlen(name) <= 1024;
     for (const char *p = name; *p && valid; p++) valid = (unsigned char)*p >= 0x20 && *p != 0x7f;
     if (!valid)
-        registry_fail(call, 42208, "The specified subject '%.100s' is not valid: it must have 1 to 1024 bytes and no control characters", name);
+        registry_fail(call, 42208, "The specified subject '%.100s' is not valid: it must have 1 to 1024 bytes and no control characters",
+                      name);
     return valid;
 }
 
@@ -128,11 +130,16 @@ static uint32_t plan_registration(struct registry_call *call, const struct candi
     int32_t last_id = registry_state_highest_id(state), last_version = highest ? highest->version : 0;
     uint32_t count = 0;
     if (deleted)
-        records[count++] = (struct registry_record){.kind = REGISTRY_RECORD_SCHEMA, .subject = call->arg[0], .version = deleted->version, .tombstone = true};
+        records[count++] = (struct registry_record){
+            .kind = REGISTRY_RECORD_SCHEMA, .subject = call->arg[0], .version = deleted->version, .tombstone = true};
     bool used_up = last_version == INT32_MAX || (!same && last_id == INT32_MAX);
     if (!used_up)
-        records[count++] = (struct registry_record){.kind = REGISTRY_RECORD_SCHEMA, .subject = call->arg[0], .version = last_version + 1,
-                                                    .id = same ? same->id : last_id + 1, .type = "AVRO", .schema = candidate->text.data};
+        records[count++] = (struct registry_record){.kind = REGISTRY_RECORD_SCHEMA,
+                                                    .subject = call->arg[0],
+                                                    .version = last_version + 1,
+                                                    .id = same ? same->id : last_id + 1,
+                                                    .type = "AVRO",
+                                                    .schema = candidate->text.data};
     registry_state_unlock(state);
     return used_up ? 0 : count;
 }
@@ -193,8 +200,13 @@ void registry_post_lookup(struct registry_call *call)
 // Copies a version's row into a record, so that it outlives the lock; texts of schemas live as long as the state.
 static struct registry_record record_of(const struct registry_call *call, const struct registry_version *version)
 {
-    return (struct registry_record){.kind = REGISTRY_RECORD_SCHEMA, .subject = call->arg[0], .version = version->version, .id = version->schema->id,
-                                    .schema = version->schema->text, .type = version->schema->type, .references = version->schema->references};
+    return (struct registry_record){.kind = REGISTRY_RECORD_SCHEMA,
+                                    .subject = call->arg[0],
+                                    .version = version->version,
+                                    .id = version->schema->id,
+                                    .schema = version->schema->text,
+                                    .type = version->schema->type,
+                                    .references = version->schema->references};
 }
 
 // Finds the version to delete and checks that it may be: softly when it is live, for good when it is soft-deleted.
@@ -208,9 +220,11 @@ static bool plan_version_delete(struct registry_call *call, bool permanent, stru
     bool deleted = permanent || !registry_means_latest(call->arg[1]);
     const struct registry_version *version = subject ? registry_need_version(call, subject, call->arg[1], deleted) : NULL;
     if (version && permanent && !version->deleted) {
-        registry_fail(call, 40407, "Subject '%s' Version %d was not deleted first before being permanently deleted", name, version->version);
+        registry_fail(call, 40407, "Subject '%s' Version %d was not deleted first before being permanently deleted", name,
+                      version->version);
     } else if (version && !permanent && version->deleted) {
-        registry_fail(call, 40406, "Subject '%s' Version %d was soft deleted. Set permanent=true to delete permanently", name, version->version);
+        registry_fail(call, 40406, "Subject '%s' Version %d was soft deleted. Set permanent=true to delete permanently", name,
+                      version->version);
     } else if (version) {
         *record = record_of(call, version);
         record->deleted = true;
@@ -239,7 +253,8 @@ static bool plan_subject_delete(struct registry_call *call, bool permanent, stru
     bool live = subject && registry_subject_latest(subject, false), allowed = subject && live != permanent;
     if (subject && live && permanent)
         registry_fail(call, 40405, "Subject '%s' was not deleted first before being permanently deleted", name);
-    if (subject && !live && !permanent) registry_fail(call, 40404, "Subject '%s' was soft deleted. Set permanent=true to delete permanently", name);
+    if (subject && !live && !permanent)
+        registry_fail(call, 40404, "Subject '%s' was soft deleted. Set permanent=true to delete permanently", name);
     buf_append_byte(list, '[');
     for (uint32_t i = 0; allowed && i < subject->count; i++) {
         if (subject->versions[i].deleted && !permanent) continue;
@@ -262,7 +277,8 @@ static bool remove_versions(struct registry_call *call)
         registry_state_lock(state);
         const struct registry_subject *subject = registry_state_subject(state, call->arg[0]);
         for (uint32_t i = subject ? subject->count : 0; i-- > 0 && count < REGISTRY_COMMIT_MAX - 1;)
-            records[count++] = (struct registry_record){.kind = REGISTRY_RECORD_SCHEMA, .subject = call->arg[0], .version = subject->versions[i].version, .tombstone = true};
+            records[count++] = (struct registry_record){
+                .kind = REGISTRY_RECORD_SCHEMA, .subject = call->arg[0], .version = subject->versions[i].version, .tombstone = true};
         more = subject && subject->count > count;
         if (subject && subject->level < REGISTRY_LEVELS && !more)
             records[count++] = (struct registry_record){.kind = REGISTRY_RECORD_CONFIG, .subject = call->arg[0], .tombstone = true};
@@ -315,8 +331,9 @@ void registry_put_config(struct registry_call *call)
     enum registry_level level = registry_level_of(json_string_value(json_object_get(body, "compatibility")));
     json_decref(body);
     if (level == REGISTRY_LEVELS) {
-        registry_fail(call, 42203, "Invalid compatibility level. Valid values are none, backward, forward, full, backward_transitive, "
-                                   "forward_transitive, and full_transitive");
+        registry_fail(call, 42203,
+                      "Invalid compatibility level. Valid values are none, backward, forward, full, backward_transitive, "
+                      "forward_transitive, and full_transitive");
         return;
     }
     struct registry_record records[2];

@@ -19,10 +19,10 @@
 #include "streaming/registry/routes.h"
 
 enum {
-    WRITE_TIMEOUT_MS = 5000,   // for each of: the turn to write, catching up, reading back
+    WRITE_TIMEOUT_MS = 5000, // for each of: the turn to write, catching up, reading back
     REPLAY_TIMEOUT_MS = 60000,
-    POLL_MS = 1000,            // how often the follower's loop turns at least
-    ALIVE_MS = 10000,          // it is stuck when it has not turned for so long
+    POLL_MS = 1000,   // how often the follower's loop turns at least
+    ALIVE_MS = 10000, // it is stuck when it has not turned for so long
     BATCH_ROWS = 256,
 };
 
@@ -43,14 +43,14 @@ struct registry_server {
 
     pthread_mutex_t mutex; // guards the three below
     pthread_cond_t moved;
-    int64_t applied;       // offset after the last record that the state has
-    bool broken;           // the follower has ended with an error
+    int64_t applied; // offset after the last record that the state has
+    bool broken;     // the follower has ended with an error
     struct err why;
 
     pthread_mutex_t writing; // whoever holds it owns the three below
     struct stream *writer;
     struct batch *outgoing;
-    int lock_fd;           // -1 where the log needs none
+    int lock_fd; // -1 where the log needs none
 };
 
 // --- following the log
@@ -147,7 +147,8 @@ static enum status lock_file(const struct registry_server *server, struct err *e
         if (errno != EWOULDBLOCK && errno != EINTR)
             return err_set(err, FATAL, ERR_REGISTRY, "cannot lock registry.lock beside the log: %s", strerror(errno));
         if (clock_mono_ns() > deadline)
-            return err_set(err, RETRY, ERR_REGISTRY, "another registry on the same log has been writing for %d ms; try again", WRITE_TIMEOUT_MS);
+            return err_set(err, RETRY, ERR_REGISTRY, "another registry on the same log has been writing for %d ms; try again",
+                           WRITE_TIMEOUT_MS);
         clock_sleep_until(clock_mono_ns() + MS_NS);
     }
     return OK;
@@ -221,7 +222,8 @@ static void serve_metrics(struct registry_server *server, const struct http_requ
 {
     const char *accept = http_header(request, "Accept");
     bool open_metrics = accept && strstr(accept, "application/openmetrics-text");
-    reply->content_type = open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
+    reply->content_type =
+        open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4; charset=utf-8";
     if (server->metrics) metric_write(server->metrics, open_metrics ? METRIC_OPENMETRICS : METRIC_PROMETHEUS, &reply->body);
 }
 
@@ -254,11 +256,14 @@ static void make_metrics(struct registry_server *server)
     for (int i = 0; i < 6; i++) {
         char labels[16];
         snprintf(labels, sizeof labels, "code=\"%dxx\"", i);
-        if (i >= 2 && i != 3) server->requests[i] = metric_counter(metrics, "fdp_registry_requests_total", labels, "Requests to the schema registry by outcome");
+        if (i >= 2 && i != 3)
+            server->requests[i] =
+                metric_counter(metrics, "fdp_registry_requests_total", labels, "Requests to the schema registry by outcome");
     }
     server->requests[0] = server->requests[1] = server->requests[3] = server->requests[5];
     server->latency = metric_histogram(metrics, "fdp_registry_request_seconds", NULL, "Time to answer a request to the schema registry");
-    server->skipped = metric_counter(metrics, "fdp_registry_skipped_records_total", NULL, "Records of " REGISTRY_TOPIC " that were not understood");
+    server->skipped =
+        metric_counter(metrics, "fdp_registry_skipped_records_total", NULL, "Records of " REGISTRY_TOPIC " that were not understood");
     server->subjects = metric_gauge(metrics, "fdp_registry_subjects", NULL, "Subjects with a version that is not deleted");
     server->schemas = metric_gauge(metrics, "fdp_registry_schemas", NULL, "Schemas that a version has");
 }
@@ -285,7 +290,8 @@ static enum status replay(struct registry_server *server, struct err *err)
     for (int64_t deadline = clock_deadline_ms(REPLAY_TIMEOUT_MS); server->applied < marks.high;) {
         enum status status = follow_once(server, deadline, err);
         if (status == AGAIN && clock_mono_ns() >= deadline)
-            return err_set(err, FATAL, ERR_REGISTRY, REGISTRY_TOPIC " could not be read to its end, offset %lld, within %d s; it stopped at %lld",
+            return err_set(err, FATAL, ERR_REGISTRY,
+                           REGISTRY_TOPIC " could not be read to its end, offset %lld, within %d s; it stopped at %lld",
                            (long long)marks.high, REPLAY_TIMEOUT_MS / 1000, (long long)server->applied);
         if (status != OK && status != AGAIN) return status;
     }

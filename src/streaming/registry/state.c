@@ -12,11 +12,11 @@ struct registry_state {
     struct arena arena;                // texts, for ever
     struct registry_subject *subjects; // by name
     uint32_t subject_count, subject_capacity;
-    struct registry_schema **schemas;  // by id; also those that no version has any more
+    struct registry_schema **schemas; // by id; also those that no version has any more
     uint32_t schema_count, schema_capacity;
-    uint32_t live_schemas;             // with uses
+    uint32_t live_schemas; // with uses
     int32_t highest_id;
-    enum registry_level level;         // REGISTRY_LEVELS: not configured
+    enum registry_level level; // REGISTRY_LEVELS: not configured
     unsigned global_keys;
 };
 
@@ -331,7 +331,8 @@ const struct registry_schema *registry_state_find(struct registry_state *state, 
     return NULL;
 }
 
-const struct registry_version *registry_subject_find(const struct registry_subject *subject, const struct registry_content *content, bool deleted)
+const struct registry_version *registry_subject_find(const struct registry_subject *subject, const struct registry_content *content,
+                                                     bool deleted)
 {
     for (uint32_t i = subject->count; i-- > 0;) {
         const struct registry_version *version = &subject->versions[i];

@@ -62,7 +62,7 @@ uint32_t registry_state_schema_count(struct registry_state *state);
 
 // What a schema is compared by: its meaning (as avro_schema_equal says), not its spelling.
 struct registry_content {
-    const char *text;     // canonical
+    const char *text; // canonical
     uint64_t content;
     const struct avro_schema *schema;
 };
@@ -70,7 +70,8 @@ bool registry_content_equal(const struct registry_content *content, const struct
 // The schema of that content with any id, or NULL.
 const struct registry_schema *registry_state_find(struct registry_state *state, const struct registry_content *content);
 // The newest version of the subject with that content; deleted ones only with `deleted`.
-const struct registry_version *registry_subject_find(const struct registry_subject *subject, const struct registry_content *content, bool deleted);
+const struct registry_version *registry_subject_find(const struct registry_subject *subject, const struct registry_content *content,
+                                                     bool deleted);
 
 // The subject's own level, else the global one.
 enum registry_level registry_state_level(struct registry_state *state);

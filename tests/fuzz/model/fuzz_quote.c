@@ -10,6 +10,9 @@ static void round_trip(struct batch *batch, uint32_t row, const uint8_t *data, s
     struct err err;
     Fdp__PricingData *quote = fdp__pricing_data__unpack(NULL, size, data);
     if (!quote) abort();
+    // Without unknown fields: the library does not write all of them as it reads them, and a row has none.
+    unsigned unknown = quote->base.n_unknown_fields;
+    quote->base.n_unknown_fields = 0;
     size_t packed = fdp__pricing_data__get_packed_size(quote);
     uint8_t *bytes = malloc(packed ? packed : 1);
     if (!bytes || fdp__pricing_data__pack(quote, bytes) != packed) abort();
@@ -17,6 +20,7 @@ static void round_trip(struct batch *batch, uint32_t row, const uint8_t *data, s
     if (quote_decode_message((struct slice){(const char *)bytes, packed}, batch, again, &err) != OK) abort();
     check_same(batch, row, again);
     free(bytes);
+    quote->base.n_unknown_fields = unknown;
     fdp__pricing_data__free_unpacked(quote, NULL);
 }
 

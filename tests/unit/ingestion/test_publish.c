@@ -114,6 +114,7 @@ static void test_publisher_each_quote_is_one_record(void **state)
     assert_int_equal(publication_records(publisher, publication), 10);
     assert_int_equal(publication->rejects->rows, 5);
     assert_ok(publisher_append(publisher, publication, world->stream, &err), &err);
+    assert_ok(world->stream->ops->flush(world->stream, &err), &err);
     assert_int_equal(written(world, "tickers.stocks", 3), 3);
     assert_int_equal(written(world, "tickers.crypto", 3), 1);
     assert_int_equal(written(world, "tickers.currency", 3), 1);
@@ -143,6 +144,7 @@ static void test_publisher_key_is_the_symbol_and_keeps_its_partition(void **stat
     add_quote(publication->quotes, "AAPL", &price, 8);
     assert_ok(publisher_encode(publisher, publication, "test", &err), &err);
     assert_ok(publisher_append(publisher, publication, world->stream, &err), &err);
+    assert_ok(world->stream->ops->flush(world->stream, &err), &err);
     int32_t partition = record_partition(SLICE("AAPL"), 3);
     struct stream_watermarks marks;
     assert_ok(world->stream->ops->watermarks(world->stream, "tickers.stocks", partition, &marks, &err), &err);

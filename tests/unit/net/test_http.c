@@ -86,7 +86,8 @@ static enum status ask(struct test *test, const char *method, const char *path, 
 {
     char url[512];
     snprintf(url, sizeof url, "%s%s", http_server_url(test->server), path);
-    return http_client_request(test->client, method, url, body.size ? "text/plain" : NULL, body, &test->status, &test->body, ERR_REGISTRY, &test->err);
+    return http_client_request(test->client, method, url, body.size ? "text/plain" : NULL, body, &test->status, &test->body, ERR_REGISTRY,
+                               &test->err);
 }
 
 static void expect(struct test *test, const char *method, const char *path, struct slice body, int status, const char *text)
@@ -189,7 +190,12 @@ static void test_malformed_requests_do_no_harm(void **state)
 {
     struct test *test = *state;
     static const char *const requests[] = {
-        "\r\n\r\n", "GET\r\n\r\n", "GET  \r\n\r\n", "\x16\x03\x01\x02", "GET / HTTP/9.9\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        "\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET  \r\n\r\n",
+        "\x16\x03\x01\x02",
+        "GET / HTTP/9.9\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
         "GET * HTTP/1.1\r\nHost: x\r\n\r\n",
     };
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
@@ -209,7 +215,8 @@ static void test_headers_beyond_their_memory_are_refused(void **state)
     struct buf request;
     buf_init(&request, 1 << 20);
     buf_append_text(&request, "GET / HTTP/1.1\r\nHost: x\r\n");
-    while (request.size < 2u * HTTP_SERVER_HEADER_BYTES) buf_append_text(&request, "X-Filler: 0123456789012345678901234567890123456789\r\n");
+    while (request.size < 2u * HTTP_SERVER_HEADER_BYTES)
+        buf_append_text(&request, "X-Filler: 0123456789012345678901234567890123456789\r\n");
     buf_append_text(&request, "\r\n");
     int status = send_raw(test, request.data, request.size);
     assert_true(status == 431 || status == 413 || status == 0);
@@ -265,7 +272,8 @@ static void test_start_on_a_port_in_use_says_what_to_do(void **state)
 static void test_start_on_what_is_no_address_is_fatal(void **state)
 {
     struct test *test = *state;
-    static const char *const addresses[] = {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", "no such host:0", "203.0.113.7:0"};
+    static const char *const addresses[] = {
+        "", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1", "no such host:0", "203.0.113.7:0"};
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
         struct http_server *other = NULL;
         assert_int_equal(http_server_start(&other, addresses[i], handle, NULL, ERR_CONFIG, &test->err), FATAL);
@@ -355,10 +363,26 @@ static void test_many_clients_at_once_are_served(void **state)
 static void test_path_split_decodes_each_segment_once(void **state)
 {
     (void)state;
-    static const struct { const char *path; int count; const char *segments[4]; } cases[] = {
-        {"/", 0, {0}}, {"/a", 1, {"a"}}, {"/a/", 1, {"a"}}, {"/a%2Fb/c", 2, {"a/b", "c"}}, {"/a%252Fb", 1, {"a%2Fb"}}, {"/a//b", 3, {"a", "", "b"}},
-        {"/..%2f/+", 2, {"../", "+"}}, {"/%E2%82%AC", 1, {"\xe2\x82\xac"}}, {"", -1, {0}}, {"a", -1, {0}}, {"/%", -1, {0}}, {"/%4", -1, {0}},
-        {"/%4g", -1, {0}}, {"/%00", -1, {0}}, {"/a/b/c/d/e/f/g/h/i/j/k/l/m", -1, {0}},
+    static const struct {
+        const char *path;
+        int count;
+        const char *segments[4];
+    } cases[] = {
+        {"/", 0, {0}},
+        {"/a", 1, {"a"}},
+        {"/a/", 1, {"a"}},
+        {"/a%2Fb/c", 2, {"a/b", "c"}},
+        {"/a%252Fb", 1, {"a%2Fb"}},
+        {"/a//b", 3, {"a", "", "b"}},
+        {"/..%2f/+", 2, {"../", "+"}},
+        {"/%E2%82%AC", 1, {"\xe2\x82\xac"}},
+        {"", -1, {0}},
+        {"a", -1, {0}},
+        {"/%", -1, {0}},
+        {"/%4", -1, {0}},
+        {"/%4g", -1, {0}},
+        {"/%00", -1, {0}},
+        {"/a/b/c/d/e/f/g/h/i/j/k/l/m", -1, {0}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct arena arena;

@@ -46,9 +46,9 @@ static inline void fixture_fini(struct fixture *fixture)
 }
 
 // A call that must succeed; its error text is shown when it does not.
-#define must(fixture, call)                                                                                                      \
-    do {                                                                                                                         \
-        if ((call) != OK) fail_msg("%s: %s", #call, (fixture)->err.text);                                                        \
+#define must(fixture, call)                                                                                                                \
+    do {                                                                                                                                   \
+        if ((call) != OK) fail_msg("%s: %s", #call, (fixture)->err.text);                                                                  \
     } while (0)
 
 static inline struct stream *fixture_open(struct fixture *fixture)

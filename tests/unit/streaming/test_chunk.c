@@ -16,7 +16,7 @@ static void test_chunk_reader_gives_back_every_kind_of_record(void **state)
 {
     (void)state;
     const struct chunk_record in[] = {
-        record_of("k", "v", 1700000000000000), record_of(NULL, "v", 5),     record_of("k", NULL, INT64_MIN),
+        record_of("k", "v", 1700000000000000), record_of(NULL, "v", 5),   record_of("k", NULL, INT64_MIN),
         record_of("", "", INT64_MAX),          record_of(NULL, NULL, -1),
     };
     enum { COUNT = sizeof in / sizeof *in };
@@ -66,7 +66,10 @@ static void test_chunk_reader_survives_every_truncation(void **state)
 static void test_chunk_reader_refuses_malformed_lengths(void **state)
 {
     (void)state;
-    static const struct { const char *bytes; size_t size; } cases[] = {
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } cases[] = {
         {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\0\0\0", 13}, // longest number: a length far beyond the end
         {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02\0\0\0", 13}, // more than 64 bits
         {"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\0\0", 13},

@@ -100,8 +100,16 @@ static void test_schema_without_a_good_answer_is_retry_then_found(void **state)
 {
     struct fake *fake = *state;
     const struct avro_schema *schema;
-    static const struct { int status; const char *body; } answers[] = {
-        {500, "{\"error_code\":50001,\"message\":\"disk full\"}"}, {503, ""}, {404, "<html>a proxy"}, {429, "{}"}, {200, "<html>"}, {200, "{\"schema\":5}"},
+    static const struct {
+        int status;
+        const char *body;
+    } answers[] = {
+        {500, "{\"error_code\":50001,\"message\":\"disk full\"}"},
+        {503, ""},
+        {404, "<html>a proxy"},
+        {429, "{}"},
+        {200, "<html>"},
+        {200, "{\"schema\":5}"},
     };
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         answer(fake, answers[i].status, answers[i].body);
@@ -120,7 +128,8 @@ static void test_schema_that_cannot_be_used_is_rejected(void **state)
     struct fake *fake = *state;
     const struct avro_schema *schema;
     static const char *const bodies[] = {
-        "{\"schema\":\"message M {}\",\"schemaType\":\"PROTOBUF\"}", "{\"schema\":\"nonsense\"}",
+        "{\"schema\":\"message M {}\",\"schemaType\":\"PROTOBUF\"}",
+        "{\"schema\":\"nonsense\"}",
         "{\"schema\":\"\\\"int\\\"\",\"references\":[{\"name\":\"n\",\"subject\":\"s\",\"version\":1}]}",
     };
     for (size_t i = 0; i < 3; i++) {
@@ -183,10 +192,17 @@ static void test_register_tells_refusals_from_trouble(void **state)
     answer(fake, 200, "{\"id\":5,\"version\":2}");
     assert_int_equal(registry_register(fake->client, "a/b", "\"int\"", &id, &fake->err), OK);
     assert_int_equal(id, 5);
-    static const struct { int status; const char *body; enum status want; } cases[] = {
-        {409, "{\"error_code\":409,\"message\":\"incompatible\"}", REJECT}, {422, "{\"error_code\":42201,\"message\":\"invalid\"}", REJECT},
-        {500, "{\"error_code\":50001,\"message\":\"disk full\"}", RETRY},    {200, "{}", RETRY},
-        {200, "{\"id\":0}", RETRY},                                         {200, "{\"id\":4294967296}", RETRY},
+    static const struct {
+        int status;
+        const char *body;
+        enum status want;
+    } cases[] = {
+        {409, "{\"error_code\":409,\"message\":\"incompatible\"}", REJECT},
+        {422, "{\"error_code\":42201,\"message\":\"invalid\"}", REJECT},
+        {500, "{\"error_code\":50001,\"message\":\"disk full\"}", RETRY},
+        {200, "{}", RETRY},
+        {200, "{\"id\":0}", RETRY},
+        {200, "{\"id\":4294967296}", RETRY},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         answer(fake, cases[i].status, cases[i].body);

@@ -62,7 +62,8 @@ static void expect(struct test *test, const char *path, const char *reply)
     char url[300];
     int status;
     snprintf(url, sizeof url, "%s%s", registry_server_url(test->server), path);
-    must(&test->fixture, http_client_request(test->http, "GET", url, NULL, SLICE(""), &status, &test->body, ERR_REGISTRY, &test->fixture.err));
+    must(&test->fixture,
+         http_client_request(test->http, "GET", url, NULL, SLICE(""), &status, &test->body, ERR_REGISTRY, &test->fixture.err));
     buf_append_byte(&test->body, '\0');
     assert_string_equal(test->body.data, reply);
 }
@@ -158,12 +159,9 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_load_goes_by_number_and_is_idempotent),
-        T(test_load_sets_the_level_of_the_first_pattern_that_fits),
-        T(test_load_without_a_file_of_levels_uses_ours),
-        T(test_load_of_the_schemas_in_the_program),
-        T(test_load_says_which_file_is_wrong),
-        T(test_load_without_a_registry_is_retry),
+        T(test_load_goes_by_number_and_is_idempotent),   T(test_load_sets_the_level_of_the_first_pattern_that_fits),
+        T(test_load_without_a_file_of_levels_uses_ours), T(test_load_of_the_schemas_in_the_program),
+        T(test_load_says_which_file_is_wrong),           T(test_load_without_a_registry_is_retry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,8 @@ static int ask_at(struct test *test, const char *base, const char *method, const
     char url[2048];
     int status = 0;
     snprintf(url, sizeof url, "%s%s", base, path);
-    must(&test->fixture, http_client_request(test->http, method, url, body ? V1 : NULL, slice_of(body), &status, &test->body, ERR_REGISTRY, &test->fixture.err));
+    must(&test->fixture, http_client_request(test->http, method, url, body ? V1 : NULL, slice_of(body), &status, &test->body, ERR_REGISTRY,
+                                             &test->fixture.err));
     buf_append_byte(&test->body, '\0');
     return status;
 }
@@ -69,7 +70,8 @@ static int ask_at(struct test *test, const char *base, const char *method, const
 static void expect(struct test *test, const char *method, const char *path, const char *body, const char *reply)
 {
     int status = ask_at(test, registry_server_url(test->server), method, path, body);
-    if (status != 200 || strcmp(test->body.data, reply) != 0) fail_msg("%s %s: %d %s, not %s", method, path, status, test->body.data, reply);
+    if (status != 200 || strcmp(test->body.data, reply) != 0)
+        fail_msg("%s %s: %d %s, not %s", method, path, status, test->body.data, reply);
 }
 
 // An error: its code, and a part of its message.
@@ -78,7 +80,8 @@ static void expect_error(struct test *test, const char *method, const char *path
     char head[40];
     int status = ask_at(test, registry_server_url(test->server), method, path, body);
     snprintf(head, sizeof head, "{\"error_code\":%d,\"message\":\"", code);
-    if (status != (code > 999 ? code / 100 : code) || strncmp(test->body.data, head, strlen(head)) != 0 || !strstr(test->body.data, message))
+    if (status != (code > 999 ? code / 100 : code) || strncmp(test->body.data, head, strlen(head)) != 0 ||
+        !strstr(test->body.data, message))
         fail_msg("%s %s: %d %s, not %d %s", method, path, status, test->body.data, code, message);
 }
 
@@ -99,7 +102,8 @@ static void test_register_gives_ids_by_content_and_versions_by_subject(void **st
     expect(*state, "POST", "/subjects/b/versions", INT, "{\"id\":1}");
     expect(*state, "POST", "/subjects/b/versions", INT, "{\"id\":1}");
     expect(*state, "POST", "/subjects/b/versions/?normalize=True", LONG, "{\"id\":2}");
-    expect(*state, "POST", "/subjects/a/versions", "{\"schema\":\"\\\"long\\\"\",\"schemaType\":\"AVRO\",\"references\":[],\"unknown\":1}", "{\"id\":2}");
+    expect(*state, "POST", "/subjects/a/versions", "{\"schema\":\"\\\"long\\\"\",\"schemaType\":\"AVRO\",\"references\":[],\"unknown\":1}",
+           "{\"id\":2}");
     expect(*state, "GET", "/subjects", NULL, "[\"a\",\"b\"]");
     expect(*state, "GET", "/subjects?subjectPrefix=a", NULL, "[\"a\"]");
     expect(*state, "GET", "/subjects?subjectPrefix=:*:&offset=1&limit=5", NULL, "[\"b\"]");
@@ -134,7 +138,8 @@ static void test_lookup_finds_by_content(void **state)
 {
     expect_error(*state, "POST", "/subjects/a", INT, 40401, "Subject 'a' not found.");
     expect(*state, "POST", "/subjects/a/versions", INT, "{\"id\":1}");
-    expect(*state, "POST", "/subjects/a", "{\"schema\":\"{\\\"type\\\": \\\"int\\\"}\"}", "{\"subject\":\"a\",\"version\":1,\"id\":1,\"schema\":\"\\\"int\\\"\"}");
+    expect(*state, "POST", "/subjects/a", "{\"schema\":\"{\\\"type\\\": \\\"int\\\"}\"}",
+           "{\"subject\":\"a\",\"version\":1,\"id\":1,\"schema\":\"\\\"int\\\"\"}");
     expect_error(*state, "POST", "/subjects/a", LONG, 40403, "Schema not found");
     expect_error(*state, "POST", "/subjects/a", "{\"schema\":\"{}\"}", 42201, "");
 }
@@ -150,7 +155,8 @@ static void test_delete_of_a_version_is_soft_then_permanent(void **state)
     expect(*state, "GET", "/subjects/a/versions?deleted=true", NULL, "[1,2]");
     expect(*state, "GET", "/subjects/a/versions?deletedOnly=True", NULL, "[1]");
     expect_error(*state, "GET", "/subjects/a/versions/1", NULL, 40402, "Version 1 not found.");
-    expect(*state, "GET", "/subjects/a/versions/1?deleted=TRUE", NULL, "{\"subject\":\"a\",\"version\":1,\"id\":1,\"schema\":\"\\\"int\\\"\"}");
+    expect(*state, "GET", "/subjects/a/versions/1?deleted=TRUE", NULL,
+           "{\"subject\":\"a\",\"version\":1,\"id\":1,\"schema\":\"\\\"int\\\"\"}");
     expect(*state, "GET", "/schemas/ids/1", NULL, "{\"schema\":\"\\\"int\\\"\"}");
     expect(*state, "GET", "/schemas/ids/1/subjects", NULL, "[]");
     expect(*state, "GET", "/schemas/ids/1/subjects?deleted=true", NULL, "[\"a\"]");
@@ -205,7 +211,8 @@ static void test_delete_of_a_subject_with_many_versions(void **state)
         assert_int_equal(ask_at(*state, registry_server_url(((struct test *)*state)->server), "POST", "/subjects/a/versions", body), 200);
     }
     assert_int_equal(ask_at(*state, registry_server_url(((struct test *)*state)->server), "DELETE", "/subjects/a", NULL), 200);
-    assert_int_equal(ask_at(*state, registry_server_url(((struct test *)*state)->server), "DELETE", "/subjects/a?permanent=true", NULL), 200);
+    assert_int_equal(ask_at(*state, registry_server_url(((struct test *)*state)->server), "DELETE", "/subjects/a?permanent=true", NULL),
+                     200);
     expect(*state, "GET", "/subjects?deleted=true", NULL, "[]");
 }
 
@@ -231,9 +238,11 @@ static void test_config_is_kept_per_subject_and_globally(void **state)
 
 static void test_subjects_are_decoded_once(void **state)
 {
-    static const struct { const char *path, *json; } names[] = {
-        {"a%2Fb", "a/b"}, {"a%252Fb", "a%2Fb"}, {"%7B%22x%22%7D", "{\\\"x\\\"}"}, {"a%20b", "a b"}, {"a+b", "a+b"},
-        {"%E2%82%AC", "\xe2\x82\xac"}, {":.ctx:s", ":.ctx:s"},
+    static const struct {
+        const char *path, *json;
+    } names[] = {
+        {"a%2Fb", "a/b"}, {"a%252Fb", "a%2Fb"},          {"%7B%22x%22%7D", "{\\\"x\\\"}"}, {"a%20b", "a b"},
+        {"a+b", "a+b"},   {"%E2%82%AC", "\xe2\x82\xac"}, {":.ctx:s", ":.ctx:s"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char path[100], reply[200];
@@ -253,14 +262,16 @@ static void test_register_refuses_what_is_no_schema(void **state)
     expect_error(*state, "POST", "/subjects/a/versions", "{}", 42201, "Empty schema");
     expect_error(*state, "POST", "/subjects/a/versions", "{\"schema\":{\"type\":\"int\"}}", 422, "string");
     expect_error(*state, "POST", "/subjects/a/versions", "{\"schema\":\"message x {}\",\"schemaType\":\"PROTOBUF\"}", 42201, "AVRO only");
-    expect_error(*state, "POST", "/subjects/a/versions", "{\"schema\":\"\\\"int\\\"\",\"references\":[{\"name\":\"n\",\"subject\":\"s\",\"version\":1}]}", 42201, "references");
+    expect_error(*state, "POST", "/subjects/a/versions",
+                 "{\"schema\":\"\\\"int\\\"\",\"references\":[{\"name\":\"n\",\"subject\":\"s\",\"version\":1}]}", 42201, "references");
     expect_error(*state, "POST", "/subjects/a/versions", "{\"schema\":", 400, "JSON");
     expect_error(*state, "POST", "/subjects/a/versions", "", 400, "JSON");
     expect_error(*state, "POST", "/subjects/a/versions", "[1]", 400, "object");
     expect_error(*state, "POST", "/subjects/a/versions", "{\"schema\":\"\\u0000\"}", 400, "");
-    expect_error(*state, "POST", "/subjects/a/versions",
-                 "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"r\\\",\\\"fields\\\":[{\\\"name\\\":\\\"f\\\",\\\"type\\\":\\\"int\\\",\\\"default\\\":\\\"x\\\"}]}\"}",
-                 42201, "");
+    expect_error(
+        *state, "POST", "/subjects/a/versions",
+        "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"r\\\",\\\"fields\\\":[{\\\"name\\\":\\\"f\\\",\\\"type\\\":\\\"int\\\",\\\"default\\\":\\\"x\\\"}]}\"}",
+        42201, "");
     expect(*state, "GET", "/subjects", NULL, "[]");
 }
 
@@ -324,8 +335,11 @@ static void test_media_types_are_negotiated(void **state)
     assert_int_equal(ask_raw(*state, GET(""), "Content-Type: " V1), 200);
     assert_int_equal(ask_raw(*state, GET("Accept: */*\r\n"), "Content-Type: " V1), 200);
     assert_int_equal(ask_raw(*state, GET("Accept: application/json\r\n"), "Content-Type: application/json"), 200);
-    assert_int_equal(ask_raw(*state, GET("Accept: " V1 ", application/vnd.schemaregistry+json, application/json\r\n"), "Content-Type: " V1), 200);
-    assert_int_equal(ask_raw(*state, GET("Accept: text/html, application/vnd.schemaregistry+json;q=0.5\r\n"), "Content-Type: application/vnd.schemaregistry+json"), 200);
+    assert_int_equal(ask_raw(*state, GET("Accept: " V1 ", application/vnd.schemaregistry+json, application/json\r\n"), "Content-Type: " V1),
+                     200);
+    assert_int_equal(ask_raw(*state, GET("Accept: text/html, application/vnd.schemaregistry+json;q=0.5\r\n"),
+                             "Content-Type: application/vnd.schemaregistry+json"),
+                     200);
     assert_int_equal(ask_raw(*state, GET("Accept: text/html\r\n"), "HTTP 406 Not Acceptable"), 406);
     assert_int_equal(ask_raw(*state, POST(""), "{}"), 200);
     assert_int_equal(ask_raw(*state, POST("Content-Type: application/json; charset=utf-8\r\n"), "{}"), 200);
@@ -394,9 +408,11 @@ static void *register_many(void *context)
     for (int i = 0; i < 60 && !registrar->failed; i++) {
         char text[200], url[200];
         int status = 0;
-        snprintf(text, sizeof text, "{\"schema\":\"{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"f\\\",\\\"size\\\":%d}\"}", 1 + registrar->first + i % 20);
+        snprintf(text, sizeof text, "{\"schema\":\"{\\\"type\\\":\\\"fixed\\\",\\\"name\\\":\\\"f\\\",\\\"size\\\":%d}\"}",
+                 1 + registrar->first + i % 20);
         snprintf(url, sizeof url, "%s/subjects/s/versions", registrar->url);
-        registrar->failed = http_client_request(http, "POST", url, V1, slice_of(text), &status, &body, ERR_REGISTRY, &err) != OK || status != 200;
+        registrar->failed =
+            http_client_request(http, "POST", url, V1, slice_of(text), &status, &body, ERR_REGISTRY, &err) != OK || status != 200;
     }
     buf_fini(&body);
     http_client_free(http);

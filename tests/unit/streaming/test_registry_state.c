@@ -22,16 +22,18 @@ static void expect_text(const struct registry_record *record, const char *key, c
 static void test_record_is_written_byte_for_byte_like_confluents(void **state)
 {
     (void)state;
-    struct registry_record schema = {.kind = REGISTRY_RECORD_SCHEMA, .subject = "a \"b\"", .version = 2, .id = 7, .type = "AVRO", .schema = "\"int\""};
+    struct registry_record schema = {
+        .kind = REGISTRY_RECORD_SCHEMA, .subject = "a \"b\"", .version = 2, .id = 7, .type = "AVRO", .schema = "\"int\""};
     expect_text(&schema, "{\"keytype\":\"SCHEMA\",\"subject\":\"a \\\"b\\\"\",\"version\":2,\"magic\":1}",
                 "{\"subject\":\"a \\\"b\\\"\",\"version\":2,\"id\":7,\"schema\":\"\\\"int\\\"\",\"deleted\":false}");
     schema.deleted = true;
     schema.type = "JSON";
     schema.references = "[{\"name\":\"n\",\"subject\":\"s\",\"version\":1}]";
     schema.subject = "s";
-    expect_text(&schema, "{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":2,\"magic\":1}",
-                "{\"subject\":\"s\",\"version\":2,\"id\":7,\"schemaType\":\"JSON\",\"references\":[{\"name\":\"n\",\"subject\":\"s\",\"version\":1}],"
-                "\"schema\":\"\\\"int\\\"\",\"deleted\":true}");
+    expect_text(
+        &schema, "{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":2,\"magic\":1}",
+        "{\"subject\":\"s\",\"version\":2,\"id\":7,\"schemaType\":\"JSON\",\"references\":[{\"name\":\"n\",\"subject\":\"s\",\"version\":1}],"
+        "\"schema\":\"\\\"int\\\"\",\"deleted\":true}");
     schema.tombstone = true;
     expect_text(&schema, "{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":2,\"magic\":1}", "");
     schema.subject = "";
@@ -42,7 +44,8 @@ static void test_record_is_written_byte_for_byte_like_confluents(void **state)
     config.null_subject = true;
     expect_text(&config, "{\"keytype\":\"CONFIG\",\"subject\":null,\"magic\":0}", "{\"compatibilityLevel\":\"FULL_TRANSITIVE\"}");
     config.subject = "s";
-    expect_text(&config, "{\"keytype\":\"CONFIG\",\"subject\":\"s\",\"magic\":0}", "{\"subject\":\"s\",\"compatibilityLevel\":\"FULL_TRANSITIVE\"}");
+    expect_text(&config, "{\"keytype\":\"CONFIG\",\"subject\":\"s\",\"magic\":0}",
+                "{\"subject\":\"s\",\"compatibilityLevel\":\"FULL_TRANSITIVE\"}");
 
     struct registry_record delete = {.kind = REGISTRY_RECORD_DELETE_SUBJECT, .subject = "s", .version = 3};
     expect_text(&delete, "{\"keytype\":\"DELETE_SUBJECT\",\"subject\":\"s\",\"magic\":0}", "{\"subject\":\"s\",\"version\":3}");
@@ -56,7 +59,7 @@ static bool apply(struct registry_state *state, const char *key, const char *val
 }
 
 #define SCHEMA_KEY(subject, version) "{\"keytype\":\"SCHEMA\",\"subject\":\"" subject "\",\"version\":" #version ",\"magic\":1}"
-#define SCHEMA_VALUE(subject, version, id, schema) \
+#define SCHEMA_VALUE(subject, version, id, schema)                                                                                         \
     "{\"subject\":\"" subject "\",\"version\":" #version ",\"id\":" #id ",\"schema\":\"" schema "\",\"deleted\":false}"
 
 static int setup(void **state)
@@ -121,7 +124,8 @@ static void test_apply_keeps_levels_and_the_spellings_of_the_global_one(void **c
 {
     struct registry_state *state = *context;
     assert_true(apply(state, "{\"keytype\":\"CONFIG\",\"subject\":null,\"magic\":0}", "{\"compatibilityLevel\":\"full\"}"));
-    assert_true(apply(state, "{\"keytype\":\"CONFIG\",\"subject\":\"s\",\"magic\":0}", "{\"compatibilityLevel\":\"NONE\",\"alias\":\"x\"}"));
+    assert_true(
+        apply(state, "{\"keytype\":\"CONFIG\",\"subject\":\"s\",\"magic\":0}", "{\"compatibilityLevel\":\"NONE\",\"alias\":\"x\"}"));
     registry_state_lock(state);
     assert_int_equal(registry_state_level(state), REGISTRY_FULL);
     assert_int_equal(registry_state_subject(state, "s")->level, REGISTRY_NONE);
@@ -151,9 +155,16 @@ static void test_apply_skips_what_it_does_not_understand(void **context)
 {
     struct registry_state *state = *context;
     static const char *const records[][2] = {
-        {"", ""}, {"rubbish", "rubbish"}, {"[]", "{}"}, {"{}", "{}"}, {"{\"keytype\":\"MODE\",\"magic\":0}", "{\"mode\":\"IMPORT\"}"},
-        {SCHEMA_KEY("s", 0), SCHEMA_VALUE("s", 0, 1, "\\\"int\\\"")}, {SCHEMA_KEY("s", 1), SCHEMA_VALUE("s", 1, 0, "\\\"int\\\"")},
-        {SCHEMA_KEY("s", 2147483648), SCHEMA_VALUE("s", 1, 1, "\\\"int\\\"")}, {SCHEMA_KEY("s", 1), "{\"id\":1}"}, {SCHEMA_KEY("s", 1), "{"},
+        {"", ""},
+        {"rubbish", "rubbish"},
+        {"[]", "{}"},
+        {"{}", "{}"},
+        {"{\"keytype\":\"MODE\",\"magic\":0}", "{\"mode\":\"IMPORT\"}"},
+        {SCHEMA_KEY("s", 0), SCHEMA_VALUE("s", 0, 1, "\\\"int\\\"")},
+        {SCHEMA_KEY("s", 1), SCHEMA_VALUE("s", 1, 0, "\\\"int\\\"")},
+        {SCHEMA_KEY("s", 2147483648), SCHEMA_VALUE("s", 1, 1, "\\\"int\\\"")},
+        {SCHEMA_KEY("s", 1), "{\"id\":1}"},
+        {SCHEMA_KEY("s", 1), "{"},
         {"{\"keytype\":\"SCHEMA\",\"subject\":\"s\",\"version\":1,\"magic\":2}", SCHEMA_VALUE("s", 1, 1, "\\\"int\\\"")},
         {"{\"keytype\":\"SCHEMA\",\"subject\":5,\"version\":1,\"magic\":1}", SCHEMA_VALUE("s", 1, 1, "\\\"int\\\"")},
         {"{\"keytype\":\"CONFIG\",\"magic\":0}", "{\"compatibilityLevel\":\"SOMETIMES\"}"},
@@ -183,7 +194,10 @@ static void test_find_compares_contents_not_spellings(void **context)
 {
     struct registry_state *state = *context;
     assert_true(apply(state, SCHEMA_KEY("s", 1), SCHEMA_VALUE("s", 1, 4, "{\\\"items\\\":\\\"int\\\",\\\"type\\\":\\\"array\\\"}")));
-    static const struct { const char *text; int32_t id; } cases[] = {
+    static const struct {
+        const char *text;
+        int32_t id;
+    } cases[] = {
         {"{\"type\": \"array\", \"items\": {\"type\": \"int\"}}", 4},
         {"{\"type\":\"array\",\"items\":\"long\"}", 0},
         {"{\"type\":\"array\",\"items\":\"int\",\"meaning\":\"other\"}", 0}, // same fingerprint, another property

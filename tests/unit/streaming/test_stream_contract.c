@@ -132,8 +132,7 @@ static void test_poll_gives_back_what_was_appended(void **state)
         assert_int_equal(out->columns[RECORD_TIMESTAMP].int64[row], in->columns[RECORD_TIMESTAMP].int64[row]);
         for (uint32_t column = 0; column < RECORD_TIMESTAMP; column++) {
             assert_int_equal(batch_is_null(out, column, row), batch_is_null(in, column, row));
-            if (!batch_is_null(in, column, row))
-                assert_true(slice_equal(out->columns[column].text[row], in->columns[column].text[row]));
+            if (!batch_is_null(in, column, row)) assert_true(slice_equal(out->columns[column].text[row], in->columns[column].text[row]));
         }
     }
     assert_true(slice_is(record_header(text_at(out, RECORD_HEADERS, 1), "reason"), "bad"));
@@ -435,7 +434,9 @@ static void test_offset_at_finds_the_first_record_of_that_time_or_later(void **s
         must(&test->fixture, test->stream->ops->append(test->stream, test->topic, in, &test->fixture.err));
         if (i != 3) must(&test->fixture, test->stream->ops->flush(test->stream, &test->fixture.err));
     }
-    static const struct { int64_t ms, offset; } cases[] = {{0, 0}, {1000, 0}, {1001, 1}, {2000, 1}, {2001, 3}, {3000, 3}, {3001, 6}, {5000, 6}, {5001, COUNT}};
+    static const struct {
+        int64_t ms, offset;
+    } cases[] = {{0, 0}, {1000, 0}, {1001, 1}, {2000, 1}, {2001, 3}, {3000, 3}, {3001, 6}, {5000, 6}, {5001, COUNT}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t offset = -1;
         must(&test->fixture, test->stream->ops->offset_at(test->stream, test->topic, 0, cases[i].ms * 1000, &offset, &test->fixture.err));
@@ -449,7 +450,8 @@ static void test_positions_keeps_the_newest_hint_of_each_group(void **state)
     struct test *test = *state;
     fixture_topic(&test->fixture, test->stream, test->topic, 2);
     must(&test->fixture, append_numbers(test->stream, test->topic, 0, 100, 50, &test->fixture.err));
-    struct stream_position positions[2] = {{.partition = 0, .next_offset = 5, .updated_us = 10}, {.partition = 1, .next_offset = 6, .updated_us = 10}};
+    struct stream_position positions[2] = {{.partition = 0, .next_offset = 5, .updated_us = 10},
+                                           {.partition = 1, .next_offset = 6, .updated_us = 10}};
     for (int i = 0; i < 2; i++) {
         snprintf(positions[i].group, sizeof positions[i].group, "g-%s", test->topic);
         snprintf(positions[i].topic, sizeof positions[i].topic, "%s", test->topic);
