@@ -18,7 +18,6 @@ ninja-build             builds
 pkg-config              finds libraries
 python3                 small scripts of the build
 protobuf-c-compiler     makes C from the description of Yahoo's messages
-protobuf-compiler       reads that description
 libprotobuf-c-dev       Yahoo's messages
 libwebsockets-dev       WebSocket, both ends
 libmicrohttpd-dev       HTTP server
@@ -125,7 +124,7 @@ install_venv() {
     /usr/bin/python3 -m venv "$venv"
     local try
     for try in 1 2 3; do
-        if "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 5 --timeout 60 --requirement "$root/tests/requirements.txt"; then
+        if "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 3 --timeout 60 --requirement "$root/tests/requirements.txt"; then
             echo "$wanted" >"$venv/.installed"
             return
         fi

@@ -2,6 +2,7 @@
 // Reading JSON: recursive descent with a depth limit.
 #include "avro/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct json_reader {
@@ -189,17 +190,22 @@ static bool take_digits(struct json_reader *reader)
 static enum status read_number(struct json_reader *reader, struct json *out)
 {
     const char *start = reader->at;
+    bool integer = true;
     take(reader, '-');
     if (!take(reader, '0') && !take_digits(reader)) return fail(reader, "not a JSON value");
-    if (take(reader, '.') && !take_digits(reader)) return fail(reader, "digits must follow the point of a number");
+    if (take(reader, '.')) {
+        integer = false;
+        if (!take_digits(reader)) return fail(reader, "digits must follow the point of a number");
+    }
     if (take(reader, 'e') || take(reader, 'E')) {
+        integer = false;
         if (!take(reader, '+')) take(reader, '-');
         if (!take_digits(reader)) return fail(reader, "digits must follow the exponent of a number");
     }
     out->kind = JSON_NUMBER;
     out->text = (struct slice){start, (size_t)(reader->at - start)};
     if (out->text.size > JSON_MAX_NUMBER) return fail(reader, "a number has too many digits");
-    return OK;
+    return integer || isfinite(json_double(out)) ? OK : fail(reader, "a number is beyond the range of double");
 }
 
 static enum status read_word(struct json_reader *reader, struct json *out)
@@ -326,8 +332,8 @@ static enum status read_value(struct json_reader *reader, struct json *out)
 
 enum status json_parse(struct slice text, enum json_dialect dialect, struct arena *arena, const struct json **out, struct err *err)
 {
-    if (text.size > BUF_MAX_SCHEMA_TEXT)
-        return err_set(err, REJECT, ERR_REGISTRY, "JSON text of %zu bytes; at most %d are taken", text.size, BUF_MAX_SCHEMA_TEXT);
+    if (text.size > JSON_MAX_BYTES)
+        return err_set(err, REJECT, ERR_REGISTRY, "JSON text of %zu bytes; at most %d are taken", text.size, JSON_MAX_BYTES);
     if (!text_is_utf8(text.data, text.size)) return err_set(err, REJECT, ERR_REGISTRY, "JSON text is not UTF-8");
     struct json_reader reader = {
         .start = text.data, .at = text.data, .end = text.data + text.size, .dialect = dialect, .arena = arena, .err = err};

@@ -15,6 +15,7 @@
 
 // Limits on what a text may ask of us.
 enum {
+    JSON_MAX_BYTES = 4 << 20,
     JSON_MAX_DEPTH = 256,
     JSON_MAX_VALUES = 200000,
     JSON_MAX_NUMBER = 1000, // characters
@@ -34,7 +35,7 @@ struct json {
 
 enum json_dialect { JSON_PLAIN, JSON_WITH_COMMENTS }; // comments: // to the end of the line, and /* */
 
-// Reads a whole text (at most BUF_MAX_SCHEMA_TEXT bytes of UTF-8). A member name that comes twice has the last value, in the place of
+// Reads a whole text (UTF-8; numbers that are no integers must be within the range of double). A member name that comes twice has the last value, in the place of
 // the first (as Jackson does). Errors are REJECT / ERR_REGISTRY with line and column.
 enum status json_parse(struct slice text, enum json_dialect dialect, struct arena *arena, const struct json **out,
                        struct err *err) MUST_CHECK;
@@ -61,7 +62,7 @@ bool json_members_equal(const struct json *a, const struct json *b, const char *
 // True when `name` is one of `names` (up to a NULL).
 bool json_name_in(struct slice name, const char *const *names);
 
-// The number as a double (may be infinite); as an integer, only when it is written as one and fits.
+// The number as a double (an integer may give infinity); as an integer, only when it is written as one and fits.
 double json_double(const struct json *number);
 bool json_int64(const struct json *number, int64_t *value);
 

@@ -5,11 +5,14 @@
 // rules apply (promotion, projection, fields by name or alias, defaults, unions, enums with default), and beyond them conversion by
 // field name: number to text, text to number, text to timestamp (an integer of 10, 13 or 16 digits is seconds, milliseconds or
 // microseconds; ISO 8601, UTC where no zone is given). An Avro float read into a double becomes the double whose shortest decimal is
-// the float's.
+// the float's. The whole table of conversions is in docs/internals/avro.md.
 //
 // How a reader's fields become columns (avro_row_type): int, long -> INT64; float, double -> DOUBLE; string, enum, uuid, decimal ->
 // TEXT; bytes, fixed -> BYTES; timestamp-* -> TIMESTAMP; boolean -> INT64 0/1; date, time-* -> INT64; a union of one of these with null
-// is that column, nullable; everything else (record, array, map, other unions) -> TEXT holding JSON.
+// is that column, nullable; everything else (record, array, map, other unions) -> TEXT holding JSON, in which a branch of a union stands
+// without its name, bytes are the characters U+0000 to U+00FF, and all else is as in columns. local-timestamp-* counts as timestamp-*.
+//
+// Plans point into the schemas and the row type that they are made from: those must outlive them.
 //
 // Hostile bytes: every length, count, index and depth is checked before use; the result is rows or REJECT with a reason. NaN,
 // infinities, text with NUL or malformed UTF-8 are rejects.
@@ -47,13 +50,15 @@ enum status avro_decode(struct avro_decode_plan *plan, const void *data, size_t 
 
 struct avro_encode_plan;
 
-// From rows of `type` to data of `writer`: columns are found by field name or alias; a field without a column takes its default.
+// From rows of `type` to data of `writer`: columns are found by field name or alias; a field without a column takes its default. Values
+// convert as in decoding; a TEXT column is JSON where the field is nested (see above), each union taking the first branch that reads
+// back as the same JSON, else the first that fits.
 enum status avro_encode_plan_new(const struct row_type *type, const struct avro_schema *writer, struct avro_encode_plan **out,
                                  struct err *err) MUST_CHECK;
 void avro_encode_plan_free(struct avro_encode_plan *plan);
 
 // Appends the datum of one row to `out`. REJECT when a value does not fit its field (null in a required one, out of range, not in the
-// enum); then `out` is as it was.
+// enum), or the datum might not fit the buffer's maximum; then `out` is as it was. A timestamp finer than the field's unit is cut.
 enum status avro_encode(struct avro_encode_plan *plan, const struct batch *batch, uint32_t row, struct buf *out,
                         struct err *err) MUST_CHECK;
 

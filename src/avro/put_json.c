@@ -99,16 +99,23 @@ static bool put_single(struct avro_output *output, const struct avro_type *type,
     return avro_put_converted(output, type, from, cell);
 }
 
+// Looked at before the values are: of several records the wrong ones are told soon.
+static bool has_just_the_fields(const struct avro_type *type, const struct json *json)
+{
+    bool same = json->count == type->count;
+    for (uint32_t i = 0; same && i < type->count; i++) same = slice_is(json->items[i].name, type->fields[i].name);
+    return same;
+}
+
 static bool put_record(struct avro_output *output, const struct avro_type *type, const struct json *json, enum avro_meaning meaning)
 {
     uint32_t used = 0;
     if (json->kind != JSON_OBJECT) return avro_output_fail(output, "not an object, for record %s", type->full_name);
-    if (meaning == MEANS_EXACTLY && json->count != type->count) return false;
+    if (meaning == MEANS_EXACTLY && !has_just_the_fields(type, json)) return false;
     for (uint32_t i = 0; i < type->count; i++) {
         const struct avro_field *field = &type->fields[i];
         // Members mostly stand in the order of the fields.
         const struct json *member = i < json->count && slice_is(json->items[i].name, field->name) ? &json->items[i] : NULL;
-        if (!member && meaning == MEANS_EXACTLY) return false;
         if (!member) member = json_member(json, field->name);
         used += member != NULL;
         if (!member && !field->default_value) return avro_output_fail(output, "record %s needs \"%s\"", type->full_name, field->name);
@@ -157,6 +164,7 @@ static bool put_union(struct avro_output *output, const struct avro_type *type, 
     bool done = meaning == MEANS_VALUE && try_branches(output, type, json, MEANS_EXACTLY);
     done = done || try_branches(output, type, json, meaning);
     output->err = err;
+    if (!done && output->values > AVRO_DATUM_MAX_VALUES) return avro_output_fail(output, "more than %d values", AVRO_DATUM_MAX_VALUES);
     return done || avro_output_fail(output, "a value that no branch of the union takes");
 }
 

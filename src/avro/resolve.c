@@ -4,6 +4,7 @@
 // Names of records do not count outside of unions (nor do they in Avro Java); fields go by name, then by the reader's aliases.
 #include "avro/decode.h"
 #include "avro/json.h"
+#include "avro/names.h"
 
 static const struct avro_node *compile(struct avro_compiler *compiler, const struct avro_type *writer, const struct avro_type *reader);
 
@@ -199,7 +200,7 @@ static const struct avro_node *compile_reader_union(struct avro_compiler *compil
     }
     if (best) return compile(compiler, writer, best);
     return error_new(compiler, arena_printf(&compiler->plan->arena, "no branch of the reader's union takes %s",
-                                            writer->full_name ? writer->full_name : avro_shape_name(avro_shape_of(writer))));
+                                            writer->full_name ? writer->full_name : avro_kind_name(writer->kind)));
 }
 
 static const struct avro_node *compile_leaf(struct avro_compiler *compiler, const struct avro_type *writer, const struct avro_type *reader)

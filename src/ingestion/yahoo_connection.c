@@ -193,7 +193,8 @@ static int64_t keep_alive(struct yahoo_connection *self, int64_t now_ns)
     int64_t silent_ns = self->seen_ns + config->ingestion.idle_timeout_ms * MS_NS;
     if (now_ns >= silent_ns) {
         char why[96];
-        snprintf(why, sizeof why, "nothing arrived for %lld ms, not even the answer to a ping", (long long)((now_ns - self->seen_ns) / MS_NS));
+        snprintf(why, sizeof why, "nothing arrived for %lld ms, not even the answer to a ping",
+                 (long long)((now_ns - self->seen_ns) / MS_NS));
         websocket_abort(self->socket, why); // `closed` follows
         self->seen_ns = now_ns;
         return now_ns;
@@ -241,8 +242,10 @@ void yahoo_connection_free(struct yahoo_connection *connection)
     resolver_free(connection->resolver);
     if (connection->socket) {
         websocket_set_owner(connection->socket, NULL);
-        if (connection->state == YAHOO_OPEN) websocket_close(connection->socket, WEBSOCKET_GOING_AWAY);
-        else websocket_abort(connection->socket, "no longer wanted");
+        if (connection->state == YAHOO_OPEN)
+            websocket_close(connection->socket, WEBSOCKET_GOING_AWAY);
+        else
+            websocket_abort(connection->socket, "no longer wanted");
     }
     for (uint32_t i = 0; i < connection->symbol_count; i++) free(connection->symbols[i].name);
     free(connection->symbols);

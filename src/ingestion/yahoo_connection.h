@@ -42,11 +42,11 @@ struct yahoo_connection {
     struct resolver_addresses addresses; // those from next_address on are still to be tried
     size_t next_address;
     struct backoff backoff;
-    int64_t due_ns;  // when down: when to try again
-    int64_t seen_ns; // when open: when something last arrived
-    int64_t ping_ns; // when open: when to ping next
+    int64_t due_ns;            // when down: when to try again
+    int64_t seen_ns;           // when open: when something last arrived
+    int64_t ping_ns;           // when open: when to ping next
     bool opened_before, heard; // heard: something came on the present connection
-    char why[256];   // the failure that was logged last; empty: it is up
+    char why[256];             // the failure that was logged last; empty: it is up
 };
 
 struct yahoo_connection *yahoo_connection_new(const struct yahoo_line *line);

@@ -127,8 +127,10 @@ static void drop_empty_connections(struct yahoo_feed *self)
     uint32_t kept = 0;
     for (uint32_t i = 0; i < self->connection_count; i++) {
         struct yahoo_connection *connection = self->connections[i];
-        if (connection->symbol_count) self->connections[kept++] = connection;
-        else yahoo_connection_free(connection);
+        if (connection->symbol_count)
+            self->connections[kept++] = connection;
+        else
+            yahoo_connection_free(connection);
     }
     self->connection_count = kept;
 }
@@ -233,7 +235,8 @@ static enum status yahoo_open(struct feed **out, const struct feed_params *param
     if (!self) abort();
     self->params = *params;
     self->source_api = slice_of(params->source_api);
-    self->line = (struct yahoo_line){.config = params->config, .log = params->log, .frame = on_frame, .changed = on_changed, .context = self};
+    self->line =
+        (struct yahoo_line){.config = params->config, .log = params->log, .frame = on_frame, .changed = on_changed, .context = self};
     enum status status = websocket_url_parse(strcmp(params->url, "yahoo:") ? params->url : yahoo_url, &self->line.url, ERR_FEED, err);
     struct websocket_loop_params loop = {
         .tls_client = self->line.url.tls,

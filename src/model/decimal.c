@@ -38,7 +38,8 @@ static bool is_power_of_two(double value)
     return frexp(value, &exponent) == 0.5;
 }
 
-// Tries more and more digits, each time the decimal nearest to the value (the C library's printing is exact). `value` is positive and finite.
+// Tries more and more digits, each time the decimal nearest to the value (the C library's printing is exact). `value` is positive
+// and finite.
 static struct decimal shortest_exact(double value, enum width width, double *read)
 {
     struct decimal decimal = {0};
@@ -165,7 +166,8 @@ size_t decimal_format(double value, char out[DECIMAL_TEXT_BYTES])
     if (signbit(value) && !isnan(value)) *to++ = '-';
     double positive = fabs(value), read;
     if (!isfinite(value) || value == 0) {
-        strcpy(to, isnan(value) ? "nan" : value == 0 ? "0" : "inf");
+        const char *name = isnan(value) ? "nan" : value == 0 ? "0" : "inf";
+        memcpy(to, name, strlen(name) + 1);
         return strlen(out);
     }
     struct decimal decimal;

@@ -8,75 +8,58 @@
 
 #include "model/decimal.h"
 
-#define INT64(name)                                                                                                                        \
-    {                                                                                                                                      \
-        name, COLUMN_INT64, false, false                                                                                                   \
-    }
-#define DOUBLE(name)                                                                                                                       \
-    {                                                                                                                                      \
-        name, COLUMN_DOUBLE, false, false                                                                                                  \
-    }
-#define TEXT(name)                                                                                                                         \
-    {                                                                                                                                      \
-        name, COLUMN_TEXT, false, false                                                                                                    \
-    }
-#define TIMESTAMP(name)                                                                                                                    \
-    {                                                                                                                                      \
-        name, COLUMN_TIMESTAMP, false, false                                                                                               \
-    }
-
 static const struct row_column columns[QUOTE_COLUMNS] = {
-    TEXT("id"),
-    DOUBLE("price"),
-    TIMESTAMP("time"),
-    TEXT("currency"),
-    TEXT("exchange"),
-    INT64("quote_type"),
-    INT64("market_hours"),
-    DOUBLE("change_percent"),
-    INT64("day_volume"),
-    DOUBLE("day_high"),
-    DOUBLE("day_low"),
-    DOUBLE("change"),
-    TEXT("short_name"),
-    INT64("expire_date"),
-    DOUBLE("open_price"),
-    DOUBLE("previous_close"),
-    DOUBLE("strike_price"),
-    TEXT("underlying_symbol"),
-    INT64("open_interest"),
-    INT64("options_type"),
-    INT64("mini_option"),
-    INT64("last_size"),
-    DOUBLE("bid"),
-    INT64("bid_size"),
-    DOUBLE("ask"),
-    INT64("ask_size"),
-    INT64("price_hint"),
-    INT64("vol_24hr"),
-    INT64("vol_all_currencies"),
-    TEXT("from_currency"),
-    TEXT("last_market"),
-    DOUBLE("circulating_supply"),
-    DOUBLE("market_cap"),
-    TEXT("components"),
-    TEXT("indices"),
-    INT64("cmc_rank"),
-    TEXT("underlying_shortname"),
-    DOUBLE("fifty_two_week_change"),
-    DOUBLE("fifty_two_week_change_percent"),
-    DOUBLE("latest_amount_raised"),
-    INT64("latest_funding_date"),
-    TEXT("latest_share_class"),
-    DOUBLE("latest_implied_valuation"),
-    DOUBLE("ytd_return"),
-    DOUBLE("qtd_return"),
-    DOUBLE("full_day_change"),
-    DOUBLE("full_day_change_percent"),
-    TEXT("source_api"),
-    TEXT("event_id"),
-    TIMESTAMP("ingestion_ts"),
-    {"_frame", COLUMN_BYTES, false, true},
+    {.name = "id", .type = COLUMN_TEXT},
+    {.name = "price", .type = COLUMN_DOUBLE},
+    {.name = "time", .type = COLUMN_TIMESTAMP},
+    {.name = "currency", .type = COLUMN_TEXT},
+    {.name = "exchange", .type = COLUMN_TEXT},
+    {.name = "quote_type", .type = COLUMN_INT64},
+    {.name = "market_hours", .type = COLUMN_INT64},
+    {.name = "change_percent", .type = COLUMN_DOUBLE},
+    {.name = "day_volume", .type = COLUMN_INT64},
+    {.name = "day_high", .type = COLUMN_DOUBLE},
+    {.name = "day_low", .type = COLUMN_DOUBLE},
+    {.name = "change", .type = COLUMN_DOUBLE},
+    {.name = "short_name", .type = COLUMN_TEXT},
+    {.name = "expire_date", .type = COLUMN_INT64},
+    {.name = "open_price", .type = COLUMN_DOUBLE},
+    {.name = "previous_close", .type = COLUMN_DOUBLE},
+    {.name = "strike_price", .type = COLUMN_DOUBLE},
+    {.name = "underlying_symbol", .type = COLUMN_TEXT},
+    {.name = "open_interest", .type = COLUMN_INT64},
+    {.name = "options_type", .type = COLUMN_INT64},
+    {.name = "mini_option", .type = COLUMN_INT64},
+    {.name = "last_size", .type = COLUMN_INT64},
+    {.name = "bid", .type = COLUMN_DOUBLE},
+    {.name = "bid_size", .type = COLUMN_INT64},
+    {.name = "ask", .type = COLUMN_DOUBLE},
+    {.name = "ask_size", .type = COLUMN_INT64},
+    {.name = "price_hint", .type = COLUMN_INT64},
+    {.name = "vol_24hr", .type = COLUMN_INT64},
+    {.name = "vol_all_currencies", .type = COLUMN_INT64},
+    {.name = "from_currency", .type = COLUMN_TEXT},
+    {.name = "last_market", .type = COLUMN_TEXT},
+    {.name = "circulating_supply", .type = COLUMN_DOUBLE},
+    {.name = "market_cap", .type = COLUMN_DOUBLE},
+    {.name = "components", .type = COLUMN_TEXT},
+    {.name = "indices", .type = COLUMN_TEXT},
+    {.name = "cmc_rank", .type = COLUMN_INT64},
+    {.name = "underlying_shortname", .type = COLUMN_TEXT},
+    {.name = "fifty_two_week_change", .type = COLUMN_DOUBLE},
+    {.name = "fifty_two_week_change_percent", .type = COLUMN_DOUBLE},
+    {.name = "latest_amount_raised", .type = COLUMN_DOUBLE},
+    {.name = "latest_funding_date", .type = COLUMN_INT64},
+    {.name = "latest_share_class", .type = COLUMN_TEXT},
+    {.name = "latest_implied_valuation", .type = COLUMN_DOUBLE},
+    {.name = "ytd_return", .type = COLUMN_DOUBLE},
+    {.name = "qtd_return", .type = COLUMN_DOUBLE},
+    {.name = "full_day_change", .type = COLUMN_DOUBLE},
+    {.name = "full_day_change_percent", .type = COLUMN_DOUBLE},
+    {.name = "source_api", .type = COLUMN_TEXT},
+    {.name = "event_id", .type = COLUMN_TEXT},
+    {.name = "ingestion_ts", .type = COLUMN_TIMESTAMP},
+    {.name = "_frame", .type = COLUMN_BYTES, .hidden = true},
 };
 
 const struct row_type quote_row_type = {"quote", QUOTE_COLUMNS, columns};

@@ -46,7 +46,8 @@ enum status quote_decode_frame(struct slice frame, struct batch *batch, uint32_t
 enum status quote_decode_message(struct slice message, struct batch *batch, uint32_t row, struct err *err) MUST_CHECK;
 
 // Deterministic identity: the first 8 bytes of SHA-256, as 16 hex digits, over source_api, id, time (milliseconds), price, change,
-// market_hours and day_volume joined by '|', an absent one being empty; prices as decimal_format writes them. Writes it to the row (in its arena).
+// market_hours and day_volume joined by '|', an absent one being empty; prices as decimal_format writes them. Writes it to the row (in
+// its arena).
 void quote_set_event_id(struct batch *batch, uint32_t row);
 
 #endif

@@ -14,9 +14,9 @@ struct resolver {
     char host[256];
     void (*done)(void *context);
     void *context;
-    pthread_mutex_t mutex;  // guards what follows
+    pthread_mutex_t mutex;    // guards what follows
     bool answered, abandoned; // abandoned: freed by its user while the thread was at work; the thread frees it
-    int failure;            // of getaddrinfo
+    int failure;              // of getaddrinfo
     struct resolver_addresses addresses;
 };
 
@@ -32,7 +32,8 @@ static int look_up(const char *host, struct resolver_addresses *out)
     int failure = getaddrinfo(host, NULL, &hints, &found);
     if (failure) return failure;
     for (const struct addrinfo *at = found; at && out->count < RESOLVER_ADDRESSES_MAX; at = at->ai_next)
-        if (!getnameinfo(at->ai_addr, at->ai_addrlen, out->items[out->count], RESOLVER_ADDRESS_BYTES, NULL, 0, NI_NUMERICHOST)) out->count++;
+        if (!getnameinfo(at->ai_addr, at->ai_addrlen, out->items[out->count], RESOLVER_ADDRESS_BYTES, NULL, 0, NI_NUMERICHOST))
+            out->count++;
     freeaddrinfo(found);
     return out->count ? 0 : EAI_NONAME;
 }

@@ -13,7 +13,7 @@
 enum { RESOLVER_ADDRESSES_MAX = 8, RESOLVER_ADDRESS_BYTES = 64 };
 
 struct resolver_addresses {
-    size_t count; // at least 1
+    size_t count;                                               // at least 1
     char items[RESOLVER_ADDRESSES_MAX][RESOLVER_ADDRESS_BYTES]; // numeric, in the system's order of preference
 };
 

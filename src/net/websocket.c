@@ -210,7 +210,8 @@ static int on_closed(struct websocket *socket)
 static int on_verify(struct websocket *socket, X509_STORE_CTX *store, bool trusted)
 {
     if (!trusted)
-        websocket_set_why(socket, "the server's certificate is not trusted: %s", X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
+        websocket_set_why(socket, "the server's certificate is not trusted: %s",
+                          X509_verify_cert_error_string(X509_STORE_CTX_get_error(store)));
     return 0;
 }
 
@@ -303,7 +304,9 @@ static enum status make_context(struct websocket_loop *loop, const struct websoc
     }
     loop->context = lws_create_context(&info);
     if (loop->context) loop->vhost = lws_create_vhost(loop->context, &info);
-    if (!loop->vhost) return err_set(err, FATAL, params->code, "cannot set up the WebSocket library: out of memory, descriptors, or a TLS file is unusable");
+    if (!loop->vhost)
+        return err_set(err, FATAL, params->code,
+                       "cannot set up the WebSocket library: out of memory, descriptors, or a TLS file is unusable");
     return OK;
 }
 

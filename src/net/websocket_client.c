@@ -38,7 +38,8 @@ enum status websocket_connect(struct websocket_loop *loop, const struct websocke
         int error = errno;
         socket->wsi = NULL; // gone already
         websocket_finish(socket, false);
-        return err_set(err, RETRY, loop->code, "cannot connect to %s port %u: %s", address, url->port, error ? strerror(error) : "out of descriptors or memory");
+        return err_set(err, RETRY, loop->code, "cannot connect to %s port %u: %s", address, url->port,
+                       error ? strerror(error) : "out of descriptors or memory");
     }
     *out = socket;
     return OK;

@@ -48,8 +48,8 @@ struct websocket_loop {
     struct websocket *first;
     uint32_t sockets;
     struct websocket_watch timer, listener;
-    int timer_fd, listen_fd, spare_fd; // spare: given up for a moment when no descriptor is left to accept with
-    int64_t armed_ns;                  // what the timer is set to; 0: not
+    int timer_fd, listen_fd, spare_fd;     // spare: given up for a moment when no descriptor is left to accept with
+    int64_t armed_ns;                      // what the timer is set to; 0: not
     const struct websocket_events *events; // of the server
     void *owner;
 };
@@ -64,7 +64,8 @@ void websocket_set_why(struct websocket *socket, const char *format, ...) PRINTF
 bool websocket_watch(struct websocket_loop *loop, struct websocket_watch *watch, int fd, void (*ready)(struct websocket_loop *loop));
 
 // What clients trust. One that is not used trusts nobody.
-enum status websocket_client_context(struct ssl_ctx_st **out, bool used, const char *ca_file, enum err_code code, struct err *err) MUST_CHECK;
+enum status websocket_client_context(struct ssl_ctx_st **out, bool used, const char *ca_file, enum err_code code,
+                                     struct err *err) MUST_CHECK;
 void websocket_client_context_free(struct ssl_ctx_st *context);
 // Checks the files that libwebsockets would refuse without saying why.
 enum status websocket_check_certificate(const char *certificate_file, const char *key_file, enum err_code code, struct err *err) MUST_CHECK;

@@ -75,7 +75,8 @@ static enum status open_listener(const char *text, enum err_code code, int *fd, 
 {
     char host[HOST_BYTES];
     const char *port;
-    if (!split(text, host, &port)) return err_set(err, FATAL, code, "\"%.200s\" is no address to listen on; it wants HOST:PORT, such as 127.0.0.1:8082", text);
+    if (!split(text, host, &port))
+        return err_set(err, FATAL, code, "\"%.200s\" is no address to listen on; it wants HOST:PORT, such as 127.0.0.1:8082", text);
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *addresses;
     int failed = getaddrinfo(*host ? host : NULL, port, &hints, &addresses);
     if (failed) return err_set(err, FATAL, code, "cannot listen on %s: the host is not known here (%s)", text, gai_strerror(failed));

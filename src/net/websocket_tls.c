@@ -46,7 +46,8 @@ static enum status trust(SSL_CTX *context, const char *ca_file, enum err_code co
     X509 *certificate;
     if (!ca_file || !*ca_file) {
         if (SSL_CTX_set_default_verify_paths(context) == 1) return OK;
-        return err_set(err, FATAL, code, "cannot read the system's certificate authorities; name a file of them, or install ca-certificates");
+        return err_set(err, FATAL, code,
+                       "cannot read the system's certificate authorities; name a file of them, or install ca-certificates");
     }
     TRY(read_certificate(&certificate, ca_file, "file of certificate authorities", code, err));
     X509_free(certificate);
@@ -78,7 +79,8 @@ enum status websocket_check_certificate(const char *certificate_file, const char
 {
     X509 *certificate;
     EVP_PKEY *key;
-    if (!key_file || !*key_file) return err_set(err, FATAL, code, "a TLS certificate is named (%s), but no key that belongs to it", certificate_file);
+    if (!key_file || !*key_file)
+        return err_set(err, FATAL, code, "a TLS certificate is named (%s), but no key that belongs to it", certificate_file);
     TRY(read_certificate(&certificate, certificate_file, "TLS certificate", code, err));
     enum status status = read_key(&key, key_file, code, err);
     if (status == OK) {

@@ -48,13 +48,16 @@ static const char *parse(const char *text, struct websocket_url *url)
 {
     *url = (struct websocket_url){0};
     if (!plain_text(text)) return "it holds a space or another character that must be percent-encoded";
-    if (!strncmp(text, "wss://", 6)) url->tls = true;
-    else if (strncmp(text, "ws://", 5) != 0) return "it does not start with ws:// or wss://";
+    if (!strncmp(text, "wss://", 6))
+        url->tls = true;
+    else if (strncmp(text, "ws://", 5) != 0)
+        return "it does not start with ws:// or wss://";
     const char *authority = text + (url->tls ? 6 : 5), *path = authority + strcspn(authority, "/?#");
     const char *wrong = parse_authority((struct slice){authority, (size_t)(path - authority)}, url);
     if (wrong) return wrong;
     if (strchr(path, '#')) return "a fragment (#) has no place in it";
-    if (snprintf(url->path, sizeof url->path, "%s%s", *path == '/' ? "" : "/", path) >= (int)sizeof url->path) return "its path is too long";
+    if (snprintf(url->path, sizeof url->path, "%s%s", *path == '/' ? "" : "/", path) >= (int)sizeof url->path)
+        return "its path is too long";
     return NULL;
 }
 

@@ -129,7 +129,8 @@ static void subscribe(struct client *client, struct slice symbol)
     struct clients *clients = client->clients;
     uint32_t instrument = map_find(clients->symbols, symbol);
     uint64_t hash = text_hash(symbol.data, symbol.size);
-    if (instrument != MAP_NONE ? wants(&clients->subscribers[instrument], client) : find_slot(client, MAP_NONE, hash) < client->slot_count) return;
+    if (instrument != MAP_NONE ? wants(&clients->subscribers[instrument], client) : find_slot(client, MAP_NONE, hash) < client->slot_count)
+        return;
     if (client->slot_count == clients->slots) return;
     if (client->slot_count == client->slot_capacity) client->slots = grown(client->slots, &client->slot_capacity, sizeof *client->slots);
     client->slots[client->slot_count++] = (struct slot){instrument, hash};
@@ -244,8 +245,10 @@ void clients_init(struct clients *clients)
     clients->connected = metric_gauge(metrics, "fdp_simulator_connections", NULL, "Clients connected to the built-in market");
     clients->subscriptions = metric_gauge(metrics, "fdp_simulator_subscriptions", NULL, "Slots taken, over all connections");
     clients->sent = metric_counter(metrics, "fdp_simulator_frames_total", NULL, "Quotes queued for clients");
-    clients->dropped = metric_counter(metrics, "fdp_simulator_dropped_frames_total", NULL, "Quotes dropped because a client read too slowly");
-    clients->refused = metric_counter(metrics, "fdp_simulator_bad_messages_total", NULL, "Malformed messages of clients, each of which closed its connection");
+    clients->dropped =
+        metric_counter(metrics, "fdp_simulator_dropped_frames_total", NULL, "Quotes dropped because a client read too slowly");
+    clients->refused = metric_counter(metrics, "fdp_simulator_bad_messages_total", NULL,
+                                      "Malformed messages of clients, each of which closed its connection");
 }
 
 void clients_fini(struct clients *clients)

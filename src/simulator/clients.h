@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is connected to the market and what each has subscribed to, by Yahoo's rules.
 //
-// {"subscribe":[...]} and {"unsubscribe":[...]} change the set of a connection and are never acknowledged. A new symbol's last quote is sent at
-// once. With the cap, a connection has 100 slots, first come first served: what is past them is ignored without a word, unknown symbols take
-// one too, unsubscribing frees it. Any other message ends the connection with a Close frame that has no code. One thread.
+// {"subscribe":[...]} and {"unsubscribe":[...]} change the set of a connection and are never acknowledged. A new symbol's last quote is
+// sent at once. With the cap, a connection has 100 slots, first come first served: what is past them is ignored without a word, unknown
+// symbols take one too, unsubscribing frees it. Any other message ends the connection with a Close frame that has no code. One thread.
 #ifndef FDP_SIMULATOR_CLIENTS_H
 #define FDP_SIMULATOR_CLIENTS_H
 

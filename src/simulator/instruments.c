@@ -5,21 +5,21 @@
 #include <stdio.h>
 
 static const struct instrument_profile stocks[] = {
-    {"AAPL", ASSET_EQUITY, "NMS", 307.2, 0.27, 55e6, 0},     {"MSFT", ASSET_EQUITY, "NMS", 478.5, 0.24, 22e6, 0},
-    {"NVDA", ASSET_EQUITY, "NMS", 184.3, 0.45, 180e6, 0},    {"AMZN", ASSET_EQUITY, "NMS", 232.9, 0.31, 42e6, 0},
-    {"GOOGL", ASSET_EQUITY, "NMS", 289.1, 0.29, 34e6, 0},    {"META", ASSET_EQUITY, "NMS", 641.7, 0.36, 15e6, 0},
-    {"TSLA", ASSET_EQUITY, "NMS", 411.6, 0.58, 90e6, 0},     {"AVGO", ASSET_EQUITY, "NMS", 348.2, 0.48, 24e6, 0},
-    {"BRK-B", ASSET_EQUITY, "NYQ", 503.4, 0.17, 4.5e6, 0},   {"JPM", ASSET_EQUITY, "NYQ", 309.8, 0.23, 9e6, 0},
-    {"V", ASSET_EQUITY, "NYQ", 338.5, 0.2, 6e6, 0},          {"WMT", ASSET_EQUITY, "NMS", 103.2, 0.21, 17e6, 0},
-    {"UNH", ASSET_EQUITY, "NYQ", 341.9, 0.34, 8e6, 0},       {"XOM", ASSET_EQUITY, "NYQ", 117.4, 0.24, 15e6, 0},
-    {"JNJ", ASSET_EQUITY, "NYQ", 194.6, 0.17, 8e6, 0},       {"PG", ASSET_EQUITY, "NYQ", 148.1, 0.17, 8e6, 0},
-    {"MA", ASSET_EQUITY, "NYQ", 551.3, 0.21, 3e6, 0},        {"HD", ASSET_EQUITY, "NYQ", 372.4, 0.23, 4e6, 0},
-    {"KO", ASSET_EQUITY, "NYQ", 71.05, 0.15, 16e6, 0},       {"PEP", ASSET_EQUITY, "NMS", 146.3, 0.19, 7e6, 0},
-    {"COST", ASSET_EQUITY, "NMS", 915.8, 0.22, 2e6, 0},      {"AMD", ASSET_EQUITY, "NMS", 239.6, 0.52, 50e6, 0},
-    {"NFLX", ASSET_EQUITY, "NMS", 110.3, 0.34, 35e6, 0},     {"INTC", ASSET_EQUITY, "NMS", 38.12, 0.5, 95e6, 0},
-    {"DIS", ASSET_EQUITY, "NYQ", 109.7, 0.27, 9e6, 0},       {"SPY", ASSET_ETF, "PCX", 675.2, 0.16, 70e6, 0},
-    {"QQQ", ASSET_ETF, "NGM", 611.4, 0.21, 50e6, 0},         {"^GSPC", ASSET_INDEX, "SNP", 6734.1, 0.16, 5e9, 0},
-    {"^DJI", ASSET_INDEX, "DJI", 47147.5, 0.15, 500e6, 0},   {"^IXIC", ASSET_INDEX, "NIM", 22900.6, 0.21, 8e9, 0},
+    {"AAPL", ASSET_EQUITY, "NMS", 307.2, 0.27, 55e6, 0},   {"MSFT", ASSET_EQUITY, "NMS", 478.5, 0.24, 22e6, 0},
+    {"NVDA", ASSET_EQUITY, "NMS", 184.3, 0.45, 180e6, 0},  {"AMZN", ASSET_EQUITY, "NMS", 232.9, 0.31, 42e6, 0},
+    {"GOOGL", ASSET_EQUITY, "NMS", 289.1, 0.29, 34e6, 0},  {"META", ASSET_EQUITY, "NMS", 641.7, 0.36, 15e6, 0},
+    {"TSLA", ASSET_EQUITY, "NMS", 411.6, 0.58, 90e6, 0},   {"AVGO", ASSET_EQUITY, "NMS", 348.2, 0.48, 24e6, 0},
+    {"BRK-B", ASSET_EQUITY, "NYQ", 503.4, 0.17, 4.5e6, 0}, {"JPM", ASSET_EQUITY, "NYQ", 309.8, 0.23, 9e6, 0},
+    {"V", ASSET_EQUITY, "NYQ", 338.5, 0.2, 6e6, 0},        {"WMT", ASSET_EQUITY, "NMS", 103.2, 0.21, 17e6, 0},
+    {"UNH", ASSET_EQUITY, "NYQ", 341.9, 0.34, 8e6, 0},     {"XOM", ASSET_EQUITY, "NYQ", 117.4, 0.24, 15e6, 0},
+    {"JNJ", ASSET_EQUITY, "NYQ", 194.6, 0.17, 8e6, 0},     {"PG", ASSET_EQUITY, "NYQ", 148.1, 0.17, 8e6, 0},
+    {"MA", ASSET_EQUITY, "NYQ", 551.3, 0.21, 3e6, 0},      {"HD", ASSET_EQUITY, "NYQ", 372.4, 0.23, 4e6, 0},
+    {"KO", ASSET_EQUITY, "NYQ", 71.05, 0.15, 16e6, 0},     {"PEP", ASSET_EQUITY, "NMS", 146.3, 0.19, 7e6, 0},
+    {"COST", ASSET_EQUITY, "NMS", 915.8, 0.22, 2e6, 0},    {"AMD", ASSET_EQUITY, "NMS", 239.6, 0.52, 50e6, 0},
+    {"NFLX", ASSET_EQUITY, "NMS", 110.3, 0.34, 35e6, 0},   {"INTC", ASSET_EQUITY, "NMS", 38.12, 0.5, 95e6, 0},
+    {"DIS", ASSET_EQUITY, "NYQ", 109.7, 0.27, 9e6, 0},     {"SPY", ASSET_ETF, "PCX", 675.2, 0.16, 70e6, 0},
+    {"QQQ", ASSET_ETF, "NGM", 611.4, 0.21, 50e6, 0},       {"^GSPC", ASSET_INDEX, "SNP", 6734.1, 0.16, 5e9, 0},
+    {"^DJI", ASSET_INDEX, "DJI", 47147.5, 0.15, 500e6, 0}, {"^IXIC", ASSET_INDEX, "NIM", 22900.6, 0.21, 8e9, 0},
 };
 
 static const struct instrument_profile currencies[] = {
@@ -31,11 +31,11 @@ static const struct instrument_profile currencies[] = {
 };
 
 static const struct instrument_profile coins[] = {
-    {"BTC-USD", ASSET_CRYPTO, "CCC", 94745.08, 0.5, 60e9, 19951000},   {"ETH-USD", ASSET_CRYPTO, "CCC", 3121.4, 0.65, 28e9, 120.7e6},
-    {"SOL-USD", ASSET_CRYPTO, "CCC", 141.2, 0.8, 6e9, 554e6},          {"XRP-USD", ASSET_CRYPTO, "CCC", 2.204, 0.8, 5e9, 60.2e9},
-    {"ADA-USD", ASSET_CRYPTO, "CCC", 0.4712, 0.85, 1e9, 36.6e9},       {"DOGE-USD", ASSET_CRYPTO, "CCC", 0.1587, 0.95, 2e9, 151.9e9},
-    {"BNB-USD", ASSET_CRYPTO, "CCC", 911.6, 0.55, 3e9, 137.7e6},       {"AVAX-USD", ASSET_CRYPTO, "CCC", 15.32, 0.9, 6e8, 427e6},
-    {"LTC-USD", ASSET_CRYPTO, "CCC", 94.85, 0.7, 8e8, 76.6e6},         {"DOT-USD", ASSET_CRYPTO, "CCC", 2.811, 0.85, 3e8, 1.64e9},
+    {"BTC-USD", ASSET_CRYPTO, "CCC", 94745.08, 0.5, 60e9, 19951000}, {"ETH-USD", ASSET_CRYPTO, "CCC", 3121.4, 0.65, 28e9, 120.7e6},
+    {"SOL-USD", ASSET_CRYPTO, "CCC", 141.2, 0.8, 6e9, 554e6},        {"XRP-USD", ASSET_CRYPTO, "CCC", 2.204, 0.8, 5e9, 60.2e9},
+    {"ADA-USD", ASSET_CRYPTO, "CCC", 0.4712, 0.85, 1e9, 36.6e9},     {"DOGE-USD", ASSET_CRYPTO, "CCC", 0.1587, 0.95, 2e9, 151.9e9},
+    {"BNB-USD", ASSET_CRYPTO, "CCC", 911.6, 0.55, 3e9, 137.7e6},     {"AVAX-USD", ASSET_CRYPTO, "CCC", 15.32, 0.9, 6e8, 427e6},
+    {"LTC-USD", ASSET_CRYPTO, "CCC", 94.85, 0.7, 8e8, 76.6e6},       {"DOT-USD", ASSET_CRYPTO, "CCC", 2.811, 0.85, 3e8, 1.64e9},
 };
 
 #define COUNT(array) (uint32_t)(sizeof(array) / sizeof *(array))

@@ -31,7 +31,8 @@ struct replay {
 
 static enum status wrong(struct replay *self, const char *column, const char *what, struct err *err)
 {
-    return err_set(err, FATAL, ERR_FEED, "%s, line %lld%s%s: %s", self->path, (long long)self->line_number, *column ? ", column " : "", column, what);
+    return err_set(err, FATAL, ERR_FEED, "%s, line %lld%s%s: %s", self->path, (long long)self->line_number, *column ? ", column " : "",
+                   column, what);
 }
 
 static enum status read_line(struct replay *self, struct err *err)
@@ -42,7 +43,8 @@ static enum status read_line(struct replay *self, struct err *err)
     }
     self->line_number++;
     size_t size = strlen(self->line);
-    if ((!size || self->line[size - 1] != '\n') && !feof(self->file)) return wrong(self, "", "the line is longer than 16 KiB, or holds a NUL", err);
+    if ((!size || self->line[size - 1] != '\n') && !feof(self->file))
+        return wrong(self, "", "the line is longer than 16 KiB, or holds a NUL", err);
     while (size && (self->line[size - 1] == '\n' || self->line[size - 1] == '\r')) size--;
     self->line[size] = '\0';
     return OK;
@@ -104,7 +106,8 @@ static enum status read_header(struct replay *self, struct err *err)
 {
     uint32_t count;
     enum status status = read_line(self, err);
-    if (status == AGAIN) return err_set(err, FATAL, ERR_FEED, "%s is empty; its first line must name the columns: time,id,price,...", self->path);
+    if (status == AGAIN)
+        return err_set(err, FATAL, ERR_FEED, "%s is empty; its first line must name the columns: time,id,price,...", self->path);
     TRY(status);
     TRY(split_line(self, &count, err));
     for (uint32_t i = 0; i < count; i++) {
@@ -130,9 +133,12 @@ static bool parse_time(struct slice cell, int64_t *time_ms)
         *time_ms = number / 1000;
         return true;
     }
-    if (cell.size == 10) number *= 1000;
-    else if (cell.size == 16) number /= 1000;
-    else if (cell.size != 13) return false;
+    if (cell.size == 10)
+        number *= 1000;
+    else if (cell.size == 16)
+        number /= 1000;
+    else if (cell.size != 13)
+        return false;
     *time_ms = number;
     return number > 0;
 }
@@ -190,7 +196,8 @@ static enum status complete(struct replay *self, struct replay_row *row, struct 
     struct slice symbol = {(const char *)quote->id.data, quote->id.len};
     if (symbol.size > SYMBOL_MAX_BYTES) return wrong(self, "id", "longer than 64 bytes", err);
     row->symbol = map_add(&self->symbols, symbol);
-    if (row->symbol == MAP_NONE) return wrong(self, "id", "more than 1000000 different ones, or one that was not there when the file was checked", err);
+    if (row->symbol == MAP_NONE)
+        return wrong(self, "id", "more than 1000000 different ones, or one that was not there when the file was checked", err);
     if (row->symbol == self->profile_count) {
         self->profiles = realloc(self->profiles, (size_t)(self->profile_count + 1) * sizeof *self->profiles);
         if (!self->profiles) abort();
@@ -216,16 +223,19 @@ static enum status read_row(struct replay *self, struct replay_row *row, struct 
     do TRY(read_line(self, err));
     while (!*self->line);
     TRY(split_line(self, &count, err));
-    if (count != self->column_count) return wrong(self, "", count < self->column_count ? "fewer cells than columns" : "more cells than columns", err);
+    if (count != self->column_count)
+        return wrong(self, "", count < self->column_count ? "fewer cells than columns" : "more cells than columns", err);
     fdp__pricing_data__init(&self->quote);
     for (uint32_t i = 0; i < count; i++) {
         const char *what = self->cells[i].size ? set_cell(self, self->columns[i], self->cells[i]) : NULL;
         if (what) return wrong(self, self->columns[i]->name, what, err);
     }
-    if (!self->quote.has_time || !self->quote.has_id || !self->quote.has_price) return wrong(self, "", "time, id and price must not be empty", err);
+    if (!self->quote.has_time || !self->quote.has_id || !self->quote.has_price)
+        return wrong(self, "", "time, id and price must not be empty", err);
     if (self->quote.time < self->time_ms) return wrong(self, "time", "earlier than in the line before; sort the file by time", err);
     self->time_ms = self->quote.time;
-    if (fdp__pricing_data__get_packed_size(&self->quote) > FRAME_MESSAGE_MAX) return wrong(self, "", "the quote is longer than 4096 bytes", err);
+    if (fdp__pricing_data__get_packed_size(&self->quote) > FRAME_MESSAGE_MAX)
+        return wrong(self, "", "the quote is longer than 4096 bytes", err);
     return complete(self, row, err);
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recorded quotes from a CSV file, one row at a time.
 //
-// The first line names the columns: time, id and price, and any other field of quote.proto (change, quote_type, day_volume, short_name, ...).
-// time is an integer of seconds, milliseconds or microseconds since 1970, or ISO 8601; it never goes back. An empty cell is an absent field.
-// Cells may be quoted as in RFC 4180, but end with their line. Where there is no column quote_type or exchange, the symbol's spelling
-// tells. The whole file is checked when it is opened, so that a wrong line is known before anything is played.
+// The first line names the columns: time, id and price, and any other field of quote.proto (change, quote_type, day_volume, ...).
+// time is an integer of seconds, milliseconds or microseconds since 1970, or ISO 8601; it never goes back. An empty cell is an absent
+// field. Cells may be quoted as in RFC 4180, but end with their line. Where there is no column quote_type or exchange, the symbol's
+// spelling tells. The whole file is checked when it is opened, so that a wrong line is known before anything is played.
 #ifndef FDP_SIMULATOR_REPLAY_H
 #define FDP_SIMULATOR_REPLAY_H
 

@@ -17,8 +17,8 @@ static const char component[] = "simulator";
 
 enum {
     INSTRUMENTS_DEFAULT = INSTRUMENTS_KNOWN,
-    BURST_NS = 1000000,     // ticks come in bursts at least that far apart
-    CATCH_UP_PER_S = 4,     // a second divided by it is how much of a delay is made up for; more is skipped
+    BURST_NS = 1000000, // ticks come in bursts at least that far apart
+    CATCH_UP_PER_S = 4, // a second divided by it is how much of a delay is made up for; more is skipped
     REPLAY_BURST_ROWS = 2000,
     IDLE_NS = 1000000000,
 };
@@ -151,8 +151,10 @@ static void replay_read(struct simulator *self)
     self->row_waits = status == OK;
     if (status == OK) return;
     self->playing = false;
-    if (status == AGAIN) log_info(self->log, component, "the replay has ended");
-    else log_err(self->log, LOG_ERROR, component, "the replay was broken off", &err);
+    if (status == AGAIN)
+        log_info(self->log, component, "the replay has ended");
+    else
+        log_err(self->log, LOG_ERROR, component, "the replay was broken off", &err);
 }
 
 static int64_t row_due_ns(const struct simulator *self)
@@ -264,14 +266,20 @@ enum status simulator_start(struct simulator **out, const struct config *config,
     self->session_word = config->simulator.session;
     self->rate = config->simulator.rate;
     self->clients = (struct clients){.slots = config->simulator.silent_cap ? CLIENT_SLOTS_CAPPED : CLIENT_SLOTS_MAX,
-                                     .context = self, .log = log, .metrics = metrics, .random = (uint64_t)config->simulator.seed};
+                                     .context = self,
+                                     .log = log,
+                                     .metrics = metrics,
+                                     .random = (uint64_t)config->simulator.seed};
     enum status status = OK;
-    if (*config->simulator.replay) status = open_replay(self, config, err);
-    else open_market(self, config);
+    if (*config->simulator.replay)
+        status = open_replay(self, config, err);
+    else
+        open_market(self, config);
     if (status == OK) {
         clients_init(&self->clients);
         self->ticks = metric_counter(metrics, "fdp_simulator_ticks_total", NULL, "Ticks that the built-in market has made");
-        self->skipped = metric_counter(metrics, "fdp_simulator_skipped_ticks_total", NULL, "Ticks left out because the machine could not keep up");
+        self->skipped =
+            metric_counter(metrics, "fdp_simulator_skipped_ticks_total", NULL, "Ticks left out because the machine could not keep up");
         status = listen_for_clients(self, config, err);
     }
     if (status == OK && pthread_create(&self->thread, NULL, simulator_main, self))

@@ -103,7 +103,7 @@ def test_a_crashing_unit_test_is_counted(tree, plant):
 
 def test_a_test_that_does_not_compile_is_counted(tree, plant):
     tree.seed("release")
-    plant("tests/unit/base/test_err.c", "int main(void)", "int main(planted)")
+    plant("tests/unit/base/test_err.c", "int main(void)", "int main(void) planted")
     code, _, failed, out = tree.counted("--fast", "--suite", "base")
     assert (code, failed) == (1, 1), out
     assert "planted" in out

@@ -124,3 +124,22 @@ def test_ingest_without_a_registry_waits_and_can_be_stopped(fdp):
                      "--set", "ingestion.source=ws://127.0.0.1:1/")
     wait_for(lambda: "waiting for the registry" in role.stderr(), "a word about the registry")
     assert role.stop()[0] == 0
+
+
+def test_replay_plays_recorded_prices(fdp, tmp_path):
+    recorded = tmp_path / "recorded.csv"
+    recorded.write_text("time,id,price\n" + "".join(f"2026-08-13T12:00:{s:02}Z,{i},{10 + s}.5\n" for s in range(10) for i in ("AAPL", "BTC-USD")))
+    market = fdp.start("simulate", "--replay", recorded, "--speed", "5", "--set", "simulator.listen=127.0.0.1:0")
+    role = fdp.up("--set", f"ingestion.source={market.address('simulator')}", "--set", "ingestion.symbols=[AAPL, BTC-USD]")
+    role.address("monitoring")
+    wait_for(lambda: {19.5} <= {row["price"] for row in fdp.sql("SELECT price FROM finance_data_ingress")}, "the last recorded price")
+    assert role.stop()[0] == 0
+    rows = fdp.sql("SELECT id, price, time FROM finance_data_ingress WHERE id = 'AAPL' ORDER BY time")
+    assert [row["price"] for row in rows] == sorted(row["price"] for row in rows)
+
+
+def test_replay_of_a_bad_file_names_the_line(fdp, tmp_path):
+    recorded = tmp_path / "recorded.csv"
+    recorded.write_text("time,id,price\n2026-08-13T12:00:00Z,AAPL,ten\n")
+    done = fdp.run("simulate", "--replay", recorded, "--set", "simulator.listen=127.0.0.1:0", "--for", "1s")
+    assert done.returncode == 4 and "recorded.csv" in done.stderr and "line 2" in done.stderr and "price" in done.stderr

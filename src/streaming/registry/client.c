@@ -14,7 +14,7 @@
 #include "net/http_client.h"
 
 enum {
-    REQUEST_TIMEOUT_MS = 10000,
+    REQUEST_TIMEOUT_MS = 5000,
     UNKNOWN_MS = 5000,   // how long "there is none" is believed
     FAILED_MS = 100,     // how long "did not answer" is
     MAX_ENTRIES = 16384, // ids come from records, so anybody can invent them: above that, those that are not known are forgotten

@@ -45,8 +45,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct err err;
         uint32_t row = batch_row_begin(batch);
         enum status status = quote_decode_frame(buf_slice(&frame), batch, row, &kind, &err);
-        if (status != OK) check_refused(status, &err);
-        else batch_row_commit(batch);
+        if (status != OK)
+            check_refused(status, &err);
+        else
+            batch_row_commit(batch);
         check_against_library(batch, row, buf_slice(&frame), status, kind);
         batch_free(batch);
     }

@@ -109,7 +109,7 @@ static void test_decode_malformed_numbers(void **state)
     assert_bad("\"boolean\"", "02", "malformed boolean");
     assert_bad("\"int\"", "80 80 80 80 10", "malformed int"); // 2^31
     assert_bad("\"int\"", "ff ff ff ff ff ff ff ff ff 01", "malformed int");
-    assert_bad("\"long\"", "ff ff ff ff ff ff ff ff ff 02", "malformed long"); // a 65th bit
+    assert_bad("\"long\"", "ff ff ff ff ff ff ff ff ff 02", "malformed long");    // a 65th bit
     assert_bad("\"long\"", "80 80 80 80 80 80 80 80 80 80 00", "malformed long"); // eleven bytes
     assert_bad("\"double\"", "00 00 00 00 00 00 f0 7f", "NaN or infinite");
     assert_bad("\"double\"", "01 00 00 00 00 00 f0 ff", "NaN or infinite");
@@ -129,7 +129,8 @@ static void test_decode_lengths_beyond_the_end(void **state)
     for (size_t i = 0; i < 3; i++) {
         // In a map the length is that of the first key.
         const char *before = i == 2 ? "02 " : "";
-        static const char *const lengths[] = {"02", "01", "03", "fe ff ff ff ff ff ff ff ff 01", "ff ff ff ff ff ff ff ff ff 01", "80 80 80 80 10", "80"};
+        static const char *const lengths[] = {
+            "02", "01", "03", "fe ff ff ff ff ff ff ff ff 01", "ff ff ff ff ff ff ff ff ff 01", "80 80 80 80 10", "80"};
         for (size_t j = 0; j < sizeof lengths / sizeof *lengths; j++) {
             char type[128], hex[128];
             snprintf(type, sizeof type, FIELD("%s"), types[i]);
@@ -251,8 +252,10 @@ static void test_decode_work_is_limited(void **state)
     buf_append_text(&text, RECORD("{\"name\":\"u\",\"type\":[\"null\",{\"type\":\"record\",\"name\":\"R0\",\"fields\":[]}"));
     text.size -= strlen("]}");
     for (int i = 1; i <= 40; i++)
-        buf_printf(&text, ",{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[{\"name\":\"a\",\"type\":\"R%d\"},{\"name\":\"b\",\"type\":\"R%d\"}]}", i,
-                   i - 1, i - 1);
+        buf_printf(
+            &text,
+            ",{\"type\":\"record\",\"name\":\"R%d\",\"fields\":[{\"name\":\"a\",\"type\":\"R%d\"},{\"name\":\"b\",\"type\":\"R%d\"}]}", i,
+            i - 1, i - 1);
     buf_append(&text, "]}]}", 5);
     struct codec codec;
     assert_int_equal(codec_open(&codec, text.data, RECORD("")), OK);
@@ -304,9 +307,10 @@ static void test_decode_names_the_field(void **state)
 static void test_decode_every_truncation_is_a_reject(void **state)
 {
     (void)state;
-    static const char all[] = RECORD("{\"name\":\"a\",\"type\":\"long\"},{\"name\":\"b\",\"type\":\"double\"},{\"name\":\"c\",\"type\":[\"null\",\"string\"]},"
-                                     "{\"name\":\"d\",\"type\":" MAP(ARRAY(ENUM)) "},{\"name\":\"e\",\"type\":[\"int\",\"bytes\",\"R\"]},"
-                                     "{\"name\":\"f\",\"type\":" FIXED("4", "") "},{\"name\":\"g\",\"type\":\"float\"}");
+    static const char all[] = RECORD(
+        "{\"name\":\"a\",\"type\":\"long\"},{\"name\":\"b\",\"type\":\"double\"},{\"name\":\"c\",\"type\":[\"null\",\"string\"]},"
+        "{\"name\":\"d\",\"type\":" MAP(ARRAY(ENUM)) "},{\"name\":\"e\",\"type\":[\"int\",\"bytes\",\"R\"]},"
+                                                     "{\"name\":\"f\",\"type\":" FIXED("4", "") "},{\"name\":\"g\",\"type\":\"float\"}");
     struct codec codec;
     unsigned char data[256];
     size_t size = bytes_of("8080 8010 000000000000f83f 02 06616263 02 026b 0400 02 00 00 02 0401 02 61626364 0000c03f", data);

@@ -62,8 +62,6 @@ static void test_print_writes_other_numbers_like_java(void **state)
         {"1e7", "1.0E7"},
         {"12345678.9", "1.23456789E7"},
         {"305.76", "305.76"},
-        {"1E400", "\"Infinity\""},
-        {"-1e400", "\"-Infinity\""},
         {"1e-400", "0.0"},
         {"2.5e-7", "2.5E-7"},
         {"0.01234", "0.01234"},

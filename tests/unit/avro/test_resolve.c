@@ -55,8 +55,10 @@ static void test_missing_fields_take_their_defaults(void **state)
     assert_decodes(RECORD(""), FIELD_DEFAULT(DECIMAL("4", "2"), "\"\\u007b\""), "", "f='1.23'");
     assert_decodes(RECORD(""), FIELD_DEFAULT(ENUM("E", "\"A\",\"B\""), "\"B\""), "", "f='B'");
     assert_decodes(RECORD(""), FIELD_DEFAULT(ARRAY("\"int\""), "[1,2]"), "", "f='[1,2]'");
-    assert_decodes(RECORD(""), FIELD_DEFAULT("{\"type\":\"record\",\"name\":\"Q\",\"fields\":[" A ",{\"name\":\"b\",\"type\":\"string\",\"default\":\"x\"}]}",
-                                             "{\"a\":1}"),
+    assert_decodes(RECORD(""),
+                   FIELD_DEFAULT("{\"type\":\"record\",\"name\":\"Q\",\"fields\":[" A
+                                 ",{\"name\":\"b\",\"type\":\"string\",\"default\":\"x\"}]}",
+                                 "{\"a\":1}"),
                    "", "f='{\"a\":1,\"b\":\"x\"}'");
 }
 
@@ -126,10 +128,10 @@ static void test_to_timestamp(void **state)
     assert_becomes("\"string\"", LONG_AS("timestamp-millis"), "28 323032362d30382d31335431323a30333a30395a", "1786622589000000");
     assert_does_not_become("\"string\"", LONG_AS("timestamp-millis"), "02 78", "\"x\" does not become a timestamp");
     // A bare number: by its digits, else in the reader's unit.
-    assert_becomes("\"long\"", LONG_AS("timestamp-millis"), "fa8feca70d", "1786622589000000");
+    assert_becomes("\"long\"", LONG_AS("timestamp-millis"), "fac9eda70d", "1786622589000000");
     assert_becomes("\"long\"", LONG_AS("timestamp-millis"), "0a", "5000");
     assert_becomes("\"int\"", LONG_AS("timestamp-micros"), "0a", "5");
-    assert_becomes("\"double\"", LONG_AS("timestamp-millis"), "000040bf1f9fda41", "1786560253000000");
+    assert_becomes("\"double\"", LONG_AS("timestamp-millis"), "0000409f6c9fda41", "1786622589000000");
     assert_does_not_become("\"double\"", LONG_AS("timestamp-millis"), "00 00 00 00 00 00 f8 3f", "does not fit a timestamp");
     // Between units, each in its own.
     assert_becomes(LONG_AS("timestamp-millis"), LONG_AS("timestamp-micros"), "0a", "5000");
@@ -211,7 +213,7 @@ static void test_what_never_resolves_has_no_plan(void **state)
     assert_never("\"double\"", INT_AS("date"));
     assert_never(ARRAY("\"int\""), "\"string\"");
     assert_never("\"string\"", ARRAY("\"int\""));
-    assert_never(FIELD("\"int\""), ARRAY("\"int\""));
+    assert_never("{\"type\":\"record\",\"name\":\"Q\",\"fields\":[]}", ARRAY("\"int\""));
     assert_never("[\"bytes\"," ARRAY("\"int\"") "]", "\"int\"");
     assert_never("{\"type\":\"fixed\",\"name\":\"F\",\"size\":2}", "{\"type\":\"fixed\",\"name\":\"F\",\"size\":3}");
     assert_no_plan("\"int\"", RECORD(A), "writer is int, reader is record");

@@ -25,9 +25,9 @@ struct fixture {
     struct simulator *simulator;
     struct feed *feed;
     struct batch *quotes, *rejects;
-    struct map symbols;  // seen
-    uint64_t *counts;    // by symbol
-    int64_t *times;      // by symbol, the last
+    struct map symbols; // seen
+    uint64_t *counts;   // by symbol
+    int64_t *times;     // by symbol, the last
     uint64_t rows, rejected, by_class[3], disordered;
     struct log log;
     char log_path[64];
@@ -141,8 +141,8 @@ static enum status poll_once(struct fixture *f, int64_t wait_ms)
     return status;
 }
 
-#define poll_until(f, condition)                                                                                                 \
-    for (int64_t deadline = clock_deadline_ms(MARKET_DEADLINE_MS); !(condition); (void)poll_once(f, 20))                         \
+#define poll_until(f, condition)                                                                                                           \
+    for (int64_t deadline = clock_deadline_ms(MARKET_DEADLINE_MS); !(condition); (void)poll_once(f, 20))                                   \
         if (clock_mono_ns() > deadline) fail_msg("not in time: %s", #condition)
 
 static void test_quotes_of_all_classes_arrive_in_order(void **state)
@@ -406,7 +406,9 @@ static void answer_handshake(int fd)
     int length = snprintf(text, sizeof text, "%.24s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key + strlen("Sec-WebSocket-Key: "));
     SHA1((unsigned char *)text, (size_t)length, digest);
     text_base64_encode(digest, sizeof digest, accept);
-    length = snprintf(reply, sizeof reply, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", accept);
+    length = snprintf(reply, sizeof reply,
+                      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+                      accept);
     assert_int_equal(write(fd, reply, (size_t)length), length);
 }
 
@@ -504,11 +506,11 @@ static void mock_start(struct fixture *f, struct mock *mock, const char *symbol)
     subscribe(f, &symbol, 1);
 }
 
-#define turn_until(f, mock, condition)                                                                                           \
-    for (int64_t deadline = clock_deadline_ms(MARKET_DEADLINE_MS); !(condition);) {                                              \
-        if (clock_mono_ns() > deadline) fail_msg("not in time: %s", #condition);                                                 \
-        websocket_loop_run((mock)->loop, clock_mono_ns() + MS_NS);                                                               \
-        (void)poll_once(f, 1);                                                                                                   \
+#define turn_until(f, mock, condition)                                                                                                     \
+    for (int64_t deadline = clock_deadline_ms(MARKET_DEADLINE_MS); !(condition);) {                                                        \
+        if (clock_mono_ns() > deadline) fail_msg("not in time: %s", #condition);                                                           \
+        websocket_loop_run((mock)->loop, clock_mono_ns() + MS_NS);                                                                         \
+        (void)poll_once(f, 1);                                                                                                             \
     }
 
 static void assert_header(struct slice headers, const char *name, const char *part)
@@ -528,7 +530,8 @@ static void test_bad_frames_become_rejects_with_their_bytes_and_reason(void **st
     assert_string_equal(mock.last, "{\"subscribe\":[\"A\\\"PL\"]}");
     static const struct {
         const char *frame, *reason;
-    } bad[] = {{"invalid_base64_string", "base64"}, {"{\"type\":\"pricing\"}", "no message"}, {"CgRBQVBMFQAAPw==", "protobuf"}, {"", "empty"}};
+    } bad[] = {
+        {"invalid_base64_string", "base64"}, {"{\"type\":\"pricing\"}", "no message"}, {"CgRBQVBMFQAAPw==", "protobuf"}, {"", "empty"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         uint64_t before = f->rejected;
         assert_true(websocket_send(mock.socket, slice_of(bad[i].frame)));

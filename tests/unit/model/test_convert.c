@@ -13,8 +13,17 @@ static void test_text_to_int64_takes_integers_and_integral_decimals(void **state
         const char *text;
         int64_t value;
     } cases[] = {
-        {"0", 0}, {"-0", 0}, {"+7", 7}, {"-3", -3}, {"007", 7}, {"12.0", 12}, {"1e3", 1000}, {"-2.50e1", -25},
-        {"9223372036854775807", INT64_MAX}, {"-9223372036854775808", INT64_MIN}, {"9007199254740992.0", INT64_C(1) << 53},
+        {"0", 0},
+        {"-0", 0},
+        {"+7", 7},
+        {"-3", -3},
+        {"007", 7},
+        {"12.0", 12},
+        {"1e3", 1000},
+        {"-2.50e1", -25},
+        {"9223372036854775807", INT64_MAX},
+        {"-9223372036854775808", INT64_MIN},
+        {"9007199254740992.0", INT64_C(1) << 53},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t value = 99;
@@ -26,8 +35,8 @@ static void test_text_to_int64_takes_integers_and_integral_decimals(void **state
 static void test_text_to_int64_refuses_the_rest_and_leaves_the_value(void **state)
 {
     (void)state;
-    static const char *const cases[] = {"",     " 1",  "1 ",    "1.5",  "x",    "0x10", "nan",  "inf",  "1e400", "9223372036854775808",
-                                        "1e16", "--1", "1,000", "-",    "+",    ".",    "1e"};
+    static const char *const cases[] = {"",     " 1",  "1 ",    "1.5", "x", "0x10", "nan", "inf", "1e400", "9223372036854775808",
+                                        "1e16", "--1", "1,000", "-",   "+", ".",    "1e"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int64_t value = 99;
         if (convert_text_to_int64(slice_of(cases[i]), &value)) fail_msg("took %s", cases[i]);
@@ -75,7 +84,8 @@ static void test_int64_to_timestamp_by_the_number_of_digits(void **state)
     assert_true(convert_int64_to_timestamp(1786622589123456, &us) && us == INT64_C(1786622589123456));
     assert_true(convert_int64_to_timestamp(-1000000000, &us) && us == INT64_C(-1000000000000000));
     us = 99;
-    static const int64_t others[] = {0, 999999999, 10000000000, 999999999999, 10000000000000, 999999999999999, 10000000000000000, INT64_MIN, INT64_MAX};
+    static const int64_t others[] = {0,         999999999, 10000000000, 999999999999, 10000000000000, 999999999999999, 10000000000000000,
+                                     INT64_MIN, INT64_MAX};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) assert_false(convert_int64_to_timestamp(others[i], &us));
     assert_int_equal(us, 99);
 }
@@ -83,8 +93,13 @@ static void test_int64_to_timestamp_by_the_number_of_digits(void **state)
 static void test_text_to_timestamp(void **state)
 {
     (void)state;
-    static const char *const same[] = {"1786622589", "1786622589000", "1786622589000000", "2026-08-13T12:03:09Z", "2026-08-13 12:03:09",
-                                       "2026-08-13T14:03:09+02:00", "2026-08-13T12:03:09.000"};
+    static const char *const same[] = {"1786622589",
+                                       "1786622589000",
+                                       "1786622589000000",
+                                       "2026-08-13T12:03:09Z",
+                                       "2026-08-13 12:03:09",
+                                       "2026-08-13T14:03:09+02:00",
+                                       "2026-08-13T12:03:09.000"};
     int64_t us;
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         us = 0;
@@ -93,7 +108,8 @@ static void test_text_to_timestamp(void **state)
     }
     assert_true(convert_text_to_timestamp(SLICE("2026-08-13"), &us) && us == INT64_C(1786579200000000));
     assert_true(convert_text_to_timestamp(SLICE("2026-08-13T12:03:09.123456Z"), &us) && us == INT64_C(1786622589123456));
-    static const char *const wrong[] = {"", "yesterday", "12:03", "2026-13-01", "178662258", "17866225891", "1786622589.5", "2026-08-13T25:00:00Z"};
+    static const char *const wrong[] = {"",          "yesterday",   "12:03",        "2026-13-01",
+                                        "178662258", "17866225891", "1786622589.5", "2026-08-13T25:00:00Z"};
     us = 99;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (convert_text_to_timestamp(slice_of(wrong[i]), &us)) fail_msg("took %s", wrong[i]);

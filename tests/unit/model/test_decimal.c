@@ -42,7 +42,8 @@ static double slow_decimal_from_float(float value)
         for (char *p = text; p < exponent; p++)
             if (*p >= '0' && *p <= '9') digits[count++] = *p;
         digits[count] = '\0';
-        snprintf(up, sizeof up, "%s%llde%ld", value < 0 ? "-" : "", strtoll(digits, NULL, 10) + 1, strtol(exponent + 1, NULL, 10) - precision);
+        snprintf(up, sizeof up, "%s%llde%ld", value < 0 ? "-" : "", strtoll(digits, NULL, 10) + 1,
+                 strtol(exponent + 1, NULL, 10) - precision);
         int binary;
         if (fabsf(frexpf(value, &binary)) == 0.5F && strtof(up, NULL) == value) return strtod(up, NULL);
     }
@@ -60,7 +61,8 @@ static void assert_like_slow_way(float value)
 static void test_from_float_gives_the_decimal_people_wrote(void **state)
 {
     (void)state;
-    static const double prices[] = {305.76, 191, 94745.08, 0.1, 1.15327, 159.355, 0.0010700226, 1e-12, 123456.5, 16777216, 3.4028235e38, 1e-45, 1.1754944e-38};
+    static const double prices[] = {305.76, 191,      94745.08, 0.1,          1.15327, 159.355,      0.0010700226,
+                                    1e-12,  123456.5, 16777216, 3.4028235e38, 1e-45,   1.1754944e-38};
     for (size_t i = 0; i < sizeof prices / sizeof *prices; i++) {
         assert_true(same_bits(decimal_from_float((float)prices[i]), prices[i]));
         assert_true(same_bits(decimal_from_float((float)-prices[i]), -prices[i]));
@@ -82,7 +84,8 @@ static void test_from_float_is_exact_at_every_exponent(void **state)
     (void)state;
     static const uint32_t mantissas[] = {0, 1, 2, 3, 0x3fffff, 0x400000, 0x400001, 0x555555, 0x7ffffe, 0x7fffff};
     for (uint32_t exponent = 0; exponent < 255; exponent++)
-        for (size_t i = 0; i < sizeof mantissas / sizeof *mantissas; i++) assert_like_slow_way(float_of_bits(exponent << 23 | mantissas[i]));
+        for (size_t i = 0; i < sizeof mantissas / sizeof *mantissas; i++)
+            assert_like_slow_way(float_of_bits(exponent << 23 | mantissas[i]));
 }
 
 static void test_from_float_is_exact_for_random_floats(void **state)
@@ -97,7 +100,8 @@ static void test_from_float_is_exact_for_random_prices_and_changes(void **state)
     (void)state;
     uint64_t seed = 362436069362436069u;
     for (int i = 0; i < RANDOM_FLOATS / 2; i++) {
-        float price = (float)((double)(next_random(&seed) % 10000000) / 100), before = (float)((double)(next_random(&seed) % 10000000) / 100);
+        float price = (float)((double)(next_random(&seed) % 10000000) / 100),
+              before = (float)((double)(next_random(&seed) % 10000000) / 100);
         assert_like_slow_way(price);
         assert_like_slow_way(price - before);
         assert_like_slow_way(100 * (price - before) / (before + 1));

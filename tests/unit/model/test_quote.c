@@ -127,8 +127,10 @@ static void test_decode_frame_gives_the_same_in_every_spelling_of_the_envelope(v
             struct buf frame;
             buf_init(&frame, BUF_MAX_FRAME);
             for (const char *p = spellings[j]; *p; p++) {
-                if (*p == '%') buf_append_text(&frame, f->vectors[i].base64), p++;
-                else buf_append_byte(&frame, *p);
+                if (*p == '%')
+                    buf_append_text(&frame, f->vectors[i].base64), p++;
+                else
+                    buf_append_byte(&frame, *p);
             }
             assert_decodes_to_stated_values(f, &f->vectors[i], buf_slice(&frame));
             buf_fini(&frame);
@@ -210,8 +212,8 @@ static void test_decode_frame_rejects_what_is_no_frame(void **state)
     assert_rejected(f, "", "empty");
     assert_rejected(f, "invalid_base64_string", "base64");
     assert_rejected(f, "not json", "base64");
-    assert_rejected(f, "CgRBQVBMFQAAP0M", "base64");   // padding missing
-    assert_rejected(f, "CgRBQVBMFQAAP0N=", "base64");  // bits left over
+    assert_rejected(f, "CgRBQVBMFQAAP0M", "base64");  // padding missing
+    assert_rejected(f, "CgRBQVBMFQAAP0N=", "base64"); // bits left over
     assert_rejected(f, "CgRBQVBM\nFQAAP0M=", "base64");
     assert_rejected(f, "{", "not JSON");
     assert_rejected(f, "{}", "no type");
@@ -236,7 +238,8 @@ static void test_decode_frame_takes_an_empty_message_for_a_quote_without_fields(
 static void test_decode_frame_leaves_other_types_alone(void **state)
 {
     struct fixture *f = *state;
-    static const char *const others[] = {"{\"type\":\"heartbeat\"}", "{\"type\":\"static\",\"message\":\"???\"}", "{\"message\":{},\"type\":\"\"}"};
+    static const char *const others[] = {"{\"type\":\"heartbeat\"}", "{\"type\":\"static\",\"message\":\"???\"}",
+                                         "{\"message\":{},\"type\":\"\"}"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         enum quote_frame kind = QUOTE_FRAME_QUOTE;
         batch_reset(f->batch);
@@ -302,7 +305,8 @@ static void test_decode_message_ignores_unknown_fields(void **state)
 {
     struct fixture *f = *state;
     // Field 100 as a varint, 101 as bytes, then id.
-    static const char message[] = "\xa0\x06\x05\xaa\x06\x03xyz\x0a\x04" "AAPL";
+    static const char message[] = "\xa0\x06\x05\xaa\x06\x03xyz\x0a\x04"
+                                  "AAPL";
     batch_reset(f->batch);
     uint32_t row = batch_row_begin(f->batch);
     assert_int_equal(quote_decode_message((struct slice){message, sizeof message - 1}, f->batch, row, &f->err), OK);

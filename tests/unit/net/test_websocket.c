@@ -16,7 +16,7 @@ enum { MESSAGE_MAX = 64 << 10, QUEUE_MAX = 1 << 20, RECEIVED_MAX = 32 << 20, DEA
 // One end of a connection, and what happened to it.
 struct end {
     struct websocket *socket;
-    struct buf received;    // all messages, one after the other
+    struct buf received; // all messages, one after the other
     uint64_t messages;
     int pongs, opened, closed;
     char why[256], version[16];
@@ -81,8 +81,8 @@ static void turn(struct fixture *f)
     if (f->client) websocket_loop_run(f->client, clock_mono_ns() + MS_NS / 2);
 }
 
-#define turn_until(f, condition)                                                                                                 \
-    for (int64_t deadline = clock_deadline_ms(DEADLINE_MS); !(condition); turn(f))                                               \
+#define turn_until(f, condition)                                                                                                           \
+    for (int64_t deadline = clock_deadline_ms(DEADLINE_MS); !(condition); turn(f))                                                         \
         if (clock_mono_ns() > deadline) fail_msg("not in time: %s", #condition)
 
 static void start_server(struct fixture *f, const struct websocket_loop_params *params, const char *listen)
@@ -155,8 +155,10 @@ static void test_ten_thousand_messages_arrive_in_order(void **state)
     char expected[16], text[16];
     for (int i = 0; i < COUNT;) {
         snprintf(text, sizeof text, "%08d", i);
-        if (websocket_send(f->at_server.socket, slice_of(text))) i++;
-        else turn(f);
+        if (websocket_send(f->at_server.socket, slice_of(text)))
+            i++;
+        else
+            turn(f);
     }
     turn_until(f, f->at_client.messages == COUNT);
     for (int i = 0; i < COUNT; i++) {
@@ -327,6 +329,14 @@ static void test_connect_to_a_closed_port_says_refused(void **state)
     assert_int_equal(f->at_client.opened, 0);
 }
 
+static void test_a_proxy_in_the_environment_is_not_used(void **state)
+{
+    struct fixture *f = *state;
+    setenv("http_proxy", "http://127.0.0.1:1", 1);
+    connect_both(f);
+    unsetenv("http_proxy");
+}
+
 static void test_connect_to_a_server_that_is_no_websocket_fails_with_a_reason(void **state)
 {
     struct fixture *f = *state;
@@ -379,8 +389,9 @@ static int raw_client(struct fixture *f)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(f->port)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    static const char hello[] = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-                                "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    static const char hello[] =
+        "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+        "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nSec-WebSocket-Version: 13\r\n\r\n";
     assert_int_equal(write(fd, hello, sizeof hello - 1), sizeof hello - 1);
     turn_until(f, f->at_server.opened);
     char reply[1024] = {0};
@@ -500,8 +511,10 @@ static void test_tls_carries_messages_when_the_authority_is_trusted(void **state
     static char data[SIZE];
     for (int i = 0; i < COUNT;) {
         memset(data, 'a' + i % 26, SIZE);
-        if (websocket_send(f->at_server.socket, (struct slice){data, SIZE})) i++;
-        else turn(f);
+        if (websocket_send(f->at_server.socket, (struct slice){data, SIZE}))
+            i++;
+        else
+            turn(f);
     }
     turn_until(f, f->at_client.messages == COUNT);
     for (int i = 0; i < COUNT; i++) {
@@ -587,6 +600,7 @@ int main(void)
         TEST(test_abort_works_while_connecting),
         TEST(test_query_gives_parameters_of_the_request),
         TEST(test_connect_to_a_closed_port_says_refused),
+        TEST(test_a_proxy_in_the_environment_is_not_used),
         TEST(test_connect_to_a_server_that_is_no_websocket_fails_with_a_reason),
         TEST(test_loop_free_ends_a_connection_that_is_not_open_yet),
         TEST(test_listen_says_what_is_wrong),

@@ -36,11 +36,24 @@ static void test_url_parse_says_what_is_wrong(void **state)
     static const struct {
         const char *text, *wrong;
     } cases[] = {
-        {"http://h/", "does not start with"}, {"", "does not start with"},  {"ws:/h", "does not start with"}, {"ws://", "names no host"},
-        {"ws:///x", "names no host"},         {"ws://:80", "names no host"}, {"ws://[]/", "names no host"},    {"ws://h:0/", "port"},
-        {"ws://h:65536/", "port"},            {"ws://h:x/", "port"},         {"ws://h:/", "port"},             {"ws://a b/", "percent-encoded"},
-        {"ws://h/#x", "fragment"},            {"ws://u:p@h/", "port"},       {"ws://u@h/", "user name"},       {"ws://[::1]x/", "between"},
-        {"ws://[::1/", "malformed"},          {"ws://h/\x01", "percent-encoded"},
+        {"http://h/", "does not start with"},
+        {"", "does not start with"},
+        {"ws:/h", "does not start with"},
+        {"ws://", "names no host"},
+        {"ws:///x", "names no host"},
+        {"ws://:80", "names no host"},
+        {"ws://[]/", "names no host"},
+        {"ws://h:0/", "port"},
+        {"ws://h:65536/", "port"},
+        {"ws://h:x/", "port"},
+        {"ws://h:/", "port"},
+        {"ws://a b/", "percent-encoded"},
+        {"ws://h/#x", "fragment"},
+        {"ws://u:p@h/", "port"},
+        {"ws://u@h/", "user name"},
+        {"ws://[::1]x/", "between"},
+        {"ws://[::1/", "malformed"},
+        {"ws://h/\x01", "percent-encoded"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct websocket_url url;
@@ -56,7 +69,7 @@ static void test_url_parse_says_what_is_wrong(void **state)
     assert_int_equal(websocket_url_parse(longest, &url, ERR_FEED, &err), FATAL);
     assert_contains(err.text, "too long");
     memset(longest, 0, sizeof longest);
-    strcpy(longest, "ws://h/");
+    snprintf(longest, sizeof longest, "ws://h/");
     memset(longest + 7, 'p', 3000);
     assert_int_equal(websocket_url_parse(longest, &url, ERR_FEED, &err), FATAL);
     assert_contains(err.text, "path is too long");
@@ -124,12 +137,9 @@ static void test_resolver_can_be_left_at_any_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_url_parse_takes_addresses_apart),
-        cmocka_unit_test(test_url_parse_says_what_is_wrong),
-        cmocka_unit_test(test_resolver_answers_at_once_for_an_address),
-        cmocka_unit_test(test_resolver_finds_localhost),
-        cmocka_unit_test(test_resolver_says_when_a_host_is_unknown),
-        cmocka_unit_test(test_resolver_can_be_left_at_any_time),
+        cmocka_unit_test(test_url_parse_takes_addresses_apart),         cmocka_unit_test(test_url_parse_says_what_is_wrong),
+        cmocka_unit_test(test_resolver_answers_at_once_for_an_address), cmocka_unit_test(test_resolver_finds_localhost),
+        cmocka_unit_test(test_resolver_says_when_a_host_is_unknown),    cmocka_unit_test(test_resolver_can_be_left_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

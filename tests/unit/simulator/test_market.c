@@ -56,7 +56,8 @@ static const Fdp__PricingData *quote_of(struct fixture *f, const char *symbol, e
 
 static void assert_always_there(const Fdp__PricingData *quote)
 {
-    assert_true(quote->has_id && quote->has_price && quote->has_time && quote->has_exchange && quote->has_quote_type && quote->has_market_hours);
+    assert_true(quote->has_id && quote->has_price && quote->has_time && quote->has_exchange && quote->has_quote_type &&
+                quote->has_market_hours);
     assert_true(quote->has_change && quote->has_change_percent && quote->has_price_hint);
     assert_true(!quote->has_bid && !quote->has_ask && !quote->has_previous_close && !quote->has_short_name);
 }
@@ -117,7 +118,8 @@ static void test_frames_of_coins_repeat_the_volume_in_four_fields(void **state)
     assert_int_equal(quote->from_currency.len, 3);
     assert_memory_equal(quote->from_currency.data, "BTC", 3);
     assert_true(quote->has_open_price && quote->has_day_high && quote->has_day_low);
-    assert_true(quote->has_day_volume && quote->day_volume == quote->vol_24hr && quote->day_volume == quote->vol_all_currencies && quote->day_volume == quote->last_size);
+    assert_true(quote->has_day_volume && quote->day_volume == quote->vol_24hr && quote->day_volume == quote->vol_all_currencies &&
+                quote->day_volume == quote->last_size);
     assert_true((int64_t)(float)quote->day_volume == quote->day_volume);
     assert_true(quote->circulating_supply > 1e7 && quote->market_cap > 1e11);
 }
@@ -242,8 +244,8 @@ static void test_guess_knows_symbols_by_name_or_spelling(void **state)
         const char *symbol, *exchange;
         enum asset asset;
     } cases[] = {
-        {"JPM", "NYQ", ASSET_EQUITY},   {"SPY", "PCX", ASSET_ETF},         {"BRK-A", "NMS", ASSET_EQUITY}, {"SEK=X", "CCY", ASSET_CURRENCY},
-        {"PEPE-USD", "CCC", ASSET_CRYPTO}, {"^VIX", "SNP", ASSET_INDEX},   {"=X", "NMS", ASSET_EQUITY},    {"ZZZ", "NMS", ASSET_EQUITY},
+        {"JPM", "NYQ", ASSET_EQUITY},      {"SPY", "PCX", ASSET_ETF},    {"BRK-A", "NMS", ASSET_EQUITY}, {"SEK=X", "CCY", ASSET_CURRENCY},
+        {"PEPE-USD", "CCC", ASSET_CRYPTO}, {"^VIX", "SNP", ASSET_INDEX}, {"=X", "NMS", ASSET_EQUITY},    {"ZZZ", "NMS", ASSET_EQUITY},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct instrument_profile guess = instrument_guess(slice_of(cases[i].symbol));

@@ -24,8 +24,8 @@ struct client {
     int pongs;
     uint64_t frames, version1;
     struct map symbols;
-    uint64_t *counts;  // frames by symbol
-    int64_t *times;    // the last by symbol
+    uint64_t *counts; // frames by symbol
+    int64_t *times;   // the last by symbol
     bool in_order, whole_seconds;
     struct buf prices; // "symbol price\n", as they came
 };
@@ -47,7 +47,8 @@ static void count_quote(struct client *client, const Fdp__PricingData *quote)
     client->whole_seconds &= quote->time % 1000 == 0;
     client->times[symbol] = quote->time;
     client->counts[symbol]++;
-    if (!client->prices.full) buf_printf(&client->prices, "%.*s %.9g\n", (int)quote->id.len, (const char *)quote->id.data, (double)quote->price);
+    if (!client->prices.full)
+        buf_printf(&client->prices, "%.*s %.9g\n", (int)quote->id.len, (const char *)quote->id.data, (double)quote->price);
 }
 
 static void on_message(void *owner, struct websocket *socket, struct slice message)
@@ -94,10 +95,10 @@ static void on_closed(void *owner, struct websocket *socket, const char *why)
 
 static const struct websocket_events events = {on_opened, on_message, on_pong, on_closed};
 
-#define run_until(client, condition)                                                                                             \
-    for (int64_t deadline = clock_deadline_ms(MARKET_DEADLINE_MS); !(condition);) {                                              \
-        if (clock_mono_ns() > deadline) fail_msg("not in time: %s", #condition);                                                 \
-        websocket_loop_run((client)->loop, clock_mono_ns() + 5 * MS_NS);                                                         \
+#define run_until(client, condition)                                                                                                       \
+    for (int64_t deadline = clock_deadline_ms(MARKET_DEADLINE_MS); !(condition);) {                                                        \
+        if (clock_mono_ns() > deadline) fail_msg("not in time: %s", #condition);                                                           \
+        websocket_loop_run((client)->loop, clock_mono_ns() + 5 * MS_NS);                                                                   \
     }
 
 static void client_init(struct client *client)
@@ -284,8 +285,15 @@ static void test_harmless_messages_are_taken_without_a_word(void **state)
 static void test_malformed_messages_close_without_a_code(void **state)
 {
     struct fixture *f = *state;
-    static const char *const bad[] = {"{\"subscribe\":\"BTC-USD\"}", "hello world", "{\"bogus_action\":[\"X\"]}", "{\"subscribe\":[null]}", "close", "[]",
-                                      "{\"subscribe\":[\"AAPL\"],\"x\":1}", "", "{\"subscribe\":[\"AAPL\",5]}"};
+    static const char *const bad[] = {"{\"subscribe\":\"BTC-USD\"}",
+                                      "hello world",
+                                      "{\"bogus_action\":[\"X\"]}",
+                                      "{\"subscribe\":[null]}",
+                                      "close",
+                                      "[]",
+                                      "{\"subscribe\":[\"AAPL\"],\"x\":1}",
+                                      "",
+                                      "{\"subscribe\":[\"AAPL\",5]}"};
     f->simulator = market_start(&f->config, f->metrics);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct client client;
@@ -415,7 +423,8 @@ static void test_a_client_that_does_not_read_loses_its_oldest_ticks_and_no_memor
     websocket_pause(client->socket, true);
     // Nobody reads: the system's buffers fill, then the queue, then frames are dropped.
     int64_t deadline = clock_deadline_ms(MARKET_DEADLINE_MS);
-    while (counter_of(f, "fdp_simulator_dropped_frames_total") < 10000 && clock_mono_ns() < deadline) websocket_loop_run(client->loop, clock_deadline_ms(20));
+    while (counter_of(f, "fdp_simulator_dropped_frames_total") < 10000 && clock_mono_ns() < deadline)
+        websocket_loop_run(client->loop, clock_deadline_ms(20));
     assert_true(counter_of(f, "fdp_simulator_dropped_frames_total") >= 10000);
     websocket_pause(client->socket, false);
     uint64_t frames = client->frames;
@@ -435,7 +444,8 @@ static void write_replay(struct fixture *f, const char *text)
 static void test_replay_plays_recorded_quotes_at_their_pace(void **state)
 {
     struct fixture *f = *state;
-    write_replay(f, "time,id,price\n1786622589000,AAPL,307.2\n1786622589500,MSFT,480\n1786622590000,AAPL,307.25\n1786622591000,AAPL,307.3\n");
+    write_replay(f,
+                 "time,id,price\n1786622589000,AAPL,307.2\n1786622589500,MSFT,480\n1786622590000,AAPL,307.25\n1786622591000,AAPL,307.3\n");
     f->config.simulator.speed = 10;
     struct client *client = start(f, "?version=2");
     const char *const *symbols;
@@ -445,7 +455,8 @@ static void test_replay_plays_recorded_quotes_at_their_pace(void **state)
     client_say(client, "{\"subscribe\":[\"AAPL\",\"MSFT\",\"TSLA\"]}");
     run_until(client, client->frames == 4);
     assert_true(clock_mono_ns() - began >= 190 * MS_NS); // two seconds at ten times the speed
-    assert_string_equal((buf_append_byte(&client->prices, '\0'), client->prices.data), "AAPL 307.200012\nMSFT 480\nAAPL 307.25\nAAPL 307.299988\n");
+    assert_string_equal((buf_append_byte(&client->prices, '\0'), client->prices.data),
+                        "AAPL 307.200012\nMSFT 480\nAAPL 307.25\nAAPL 307.299988\n");
     client_say(client, "{\"unsubscribe\":[\"AAPL\"]}");
     client_say(client, "{\"subscribe\":[\"AAPL\"]}"); // it is over, but the last price is known
     run_until(client, client->frames == 5);

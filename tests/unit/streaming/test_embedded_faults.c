@@ -136,16 +136,15 @@ static int run_and_kill(struct fixture *fixture, int first, int flushes)
 static void test_kill_of_an_appender_loses_and_doubles_nothing(void **state)
 {
     struct fixture *fixture = *state;
-    const char *seed_text = getenv("FDP_TEST_SEED");
+    const char *seed_text = getenv("FDP_TEST_SEED"), *kills_text = getenv("FDP_TEST_KILLS");
     unsigned seed = seed_text ? (unsigned)atoi(seed_text) : (unsigned)clock_now_us();
     print_message("seed %u\n", seed);
     struct stream *stream = fixture_open(fixture);
     fixture_topic(fixture, stream, TOPIC, 1);
     stream_close(stream);
-    enum { KILLS = 20 };
-    int stored = 0;
+    int stored = 0, kills = kills_text ? atoi(kills_text) : 20;
     struct batch *out = batch_new(&record_row_type, 1000);
-    for (int i = 0; i < KILLS; i++) {
+    for (int i = 0; i < kills; i++) {
         int acknowledged = run_and_kill(fixture, stored, (int)(rand_r(&seed) % 40));
         stream = fixture_open(fixture);
         struct stream_watermarks marks;

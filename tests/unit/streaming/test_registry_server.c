@@ -3,8 +3,10 @@
 #include "fixture.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sqlite3.h>
 #include <sys/socket.h>
 
 #include "net/http_client.h"
@@ -18,13 +20,12 @@ struct test {
     struct registry_server *server;
     struct http_client *http;
     struct buf body;
+    struct log quiet;
 };
-
-static const struct log quiet = {LOG_ERROR, LOG_TEXT, 2, false};
 
 static struct registry_server *start(struct test *test)
 {
-    struct registry_server_params params = {&test->fixture.config, &quiet, test->metrics};
+    struct registry_server_params params = {&test->fixture.config, &test->quiet, test->metrics};
     struct registry_server *server;
     must(&test->fixture, registry_server_start(&server, &params, &test->fixture.err));
     return server;
@@ -35,6 +36,7 @@ static int setup(void **state)
     struct test *test = calloc(1, sizeof *test);
     assert_non_null(test);
     fixture_init(&test->fixture);
+    test->quiet = (struct log){LOG_ERROR, LOG_TEXT, open("/dev/null", O_WRONLY | O_CLOEXEC), false};
     test->fixture.config.streaming.registry.listen = "127.0.0.1:0";
     test->metrics = metric_registry_new();
     test->http = http_client_new(10000);
@@ -49,6 +51,7 @@ static int teardown(void **state)
     struct test *test = *state;
     registry_server_stop(test->server);
     metric_registry_free(test->metrics);
+    close(test->quiet.fd);
     http_client_free(test->http);
     buf_fini(&test->body);
     fixture_fini(&test->fixture);
@@ -378,12 +381,40 @@ static void test_state_survives_a_restart(void **state)
     expect(test, "POST", "/subjects/c/versions", "{\"schema\":\"\\\"bytes\\\"\"}", "{\"id\":4}");
 }
 
+static void test_change_that_cannot_be_stored_is_50001_and_works_later(void **state)
+{
+    struct test *test = *state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/stream.db", test->fixture.folder);
+    sqlite3 *other;
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    expect_error(test, "POST", "/subjects/a/versions", INT, 50001, "locked");
+    expect(test, "GET", "/subjects", NULL, "[]");
+    sqlite3_close(other);
+    expect(test, "POST", "/subjects/a/versions", INT, "{\"id\":1}");
+}
+
+static void test_registry_that_cannot_follow_its_topic_is_not_ready(void **state)
+{
+    struct test *test = *state;
+    expect(test, "POST", "/subjects/a/versions", INT, "{\"id\":1}");
+    struct stream *stream = fixture_open(&test->fixture);
+    must(&test->fixture, stream->ops->topic_delete(stream, "_schemas", &test->fixture.err));
+    stream_close(stream);
+    int64_t deadline = clock_deadline_ms(10000);
+    while (ask_at(test, registry_server_url(test->server), "GET", "/readyz", NULL) != 503) assert_true(clock_mono_ns() < deadline);
+    assert_non_null(strstr(test->body.data, "deleted"));
+    expect_error(test, "POST", "/subjects/a/versions", LONG, 50001, "");
+    expect(test, "GET", "/schemas/ids/1", NULL, "{\"schema\":\"\\\"int\\\"\"}"); // what is known is still served
+}
+
 static void test_start_says_what_to_do_when_the_port_is_in_use(void **state)
 {
     struct test *test = *state;
     struct registry_server *other = NULL;
     test->fixture.config.streaming.registry.listen = registry_server_url(test->server) + strlen("http://");
-    struct registry_server_params params = {&test->fixture.config, &quiet, NULL};
+    struct registry_server_params params = {&test->fixture.config, &test->quiet, NULL};
     assert_int_equal(registry_server_start(&other, &params, &test->fixture.err), FATAL);
     assert_int_equal(test->fixture.err.code, ERR_REGISTRY);
     assert_non_null(strstr(test->fixture.err.text, "streaming.registry.listen"));
@@ -469,6 +500,8 @@ int main(void)
         T(test_media_types_are_negotiated),
         T(test_probes_and_metrics_are_on_the_same_port),
         T(test_state_survives_a_restart),
+        T(test_change_that_cannot_be_stored_is_50001_and_works_later),
+        T(test_registry_that_cannot_follow_its_topic_is_not_ready),
         T(test_start_says_what_to_do_when_the_port_is_in_use),
         T(test_registries_on_one_log_agree),
     };
