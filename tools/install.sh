@@ -30,6 +30,7 @@ zlib1g-dev              CRC-32
 libcmocka-dev           unit tests
 LIST
     test) cat <<'LIST' ;;
+curl                    asks the HTTP interfaces as people do
 python3-venv            a place of their own for the Python packages of the tests
 openjdk-17-jdk-headless Avro Java, which the Avro code is compared with
 maven                   fetches Avro Java

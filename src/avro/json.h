@@ -35,8 +35,8 @@ struct json {
 
 enum json_dialect { JSON_PLAIN, JSON_WITH_COMMENTS }; // comments: // to the end of the line, and /* */
 
-// Reads a whole text (UTF-8; numbers that are no integers must be within the range of double). A member name that comes twice has the last value, in the place of
-// the first (as Jackson does). Errors are REJECT / ERR_REGISTRY with line and column.
+// Reads a whole text (UTF-8; numbers that are no integers must be within the range of double). A member name that comes twice has the
+// last value, in the place of the first (as Jackson does). Errors are REJECT / ERR_REGISTRY with line and column.
 enum status json_parse(struct slice text, enum json_dialect dialect, struct arena *arena, const struct json **out,
                        struct err *err) MUST_CHECK;
 

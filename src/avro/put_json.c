@@ -116,7 +116,10 @@ static bool put_record(struct avro_output *output, const struct avro_type *type,
         const struct avro_field *field = &type->fields[i];
         // Members mostly stand in the order of the fields.
         const struct json *member = i < json->count && slice_is(json->items[i].name, field->name) ? &json->items[i] : NULL;
-        if (!member) member = json_member(json, field->name);
+        if (!member) {
+            member = json_member(json, field->name);
+            output->values += json->count / 16; // what looking for it may have cost
+        }
         used += member != NULL;
         if (!member && !field->default_value) return avro_output_fail(output, "record %s needs \"%s\"", type->full_name, field->name);
         if (!put(output, field->type, member ? member : field->default_value, member ? meaning : MEANS_DEFAULT)) return false;

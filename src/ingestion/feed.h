@@ -16,8 +16,8 @@ struct feed;
 
 struct feed_params {
     const struct config *config;
-    const char *url;         // with the scheme: "ws://127.0.0.1:8082/?version=2", "yahoo:"
-    const char *source_api;  // goes into every quote
+    const char *url;        // with the scheme: "ws://127.0.0.1:8082/?version=2", "yahoo:"
+    const char *source_api; // goes into every quote
     const struct log *log;
     struct metric_registry *metrics;
 };

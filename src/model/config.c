@@ -18,7 +18,8 @@ static const struct option_row topic_rows[] = {
     {.name = "partitions", .type = OPTION_INT, .at = offsetof(struct config_topic, partitions), .fallback = "3", .min = 1, .max = 1000,
      .help = "Number of partitions; it is fixed once the topic exists."},
 };
-static const struct option_table topic_table = {.struct_bytes = sizeof(struct config_topic), .count = COUNT(topic_rows), .rows = topic_rows};
+static const struct option_table topic_table = {
+    .struct_bytes = sizeof(struct config_topic), .count = COUNT(topic_rows), .rows = topic_rows};
 
 static const struct option_row quote_route_rows[] = {
     {.name = "topic", .type = OPTION_TEXT, .flags = OPTION_REQUIRED, .at = offsetof(struct config_route, topic),

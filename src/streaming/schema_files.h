@@ -6,7 +6,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-// The text of the highest version for a topic. `dir` NULL or empty: the schemas built into the program. FATAL / ERR_CONFIG when there is none.
+// The text of the highest version for a topic. `dir` NULL or empty: the schemas built into the program. FATAL / ERR_CONFIG when there is
+// none.
 enum status schema_files_newest(const char *dir, const char *topic, struct buf *text, struct err *err) MUST_CHECK;
 
 typedef enum status schema_files_fn(void *context, const char *topic, int version, struct slice text, struct err *err);

@@ -20,7 +20,8 @@ final class Schemas {
         {"int", "date"}, {"int", "time-millis"}, {"long", "time-micros"}, {"long", "timestamp-millis"}, {"long", "timestamp-micros"},
         {"long", "timestamp-nanos"}, {"long", "local-timestamp-millis"}, {"long", "local-timestamp-micros"},
         {"long", "local-timestamp-nanos"}, {"string", "uuid"}, {"int", "unheard-of"}, {"string", "date"}};
-    private static final String[] DOCS = {"", "about", "quote \" and \\", "tab\tand\nline", "\u00e9\u20ac\ud83d\ude00", "/slash/", "\u0001"};
+    private static final String[] DOCS =
+        {"", "about", "quote \" and \\", "tab\tand\nline", "\u00e9\u20ac\ud83d\ude00", "/slash/", "\u0001"};
 
     private final Random random;
     private int names;
@@ -253,8 +254,10 @@ final class Schemas {
             if (type.has("logicalType")) return JSON.textNode("\u0001");
             return JSON.textNode(pick(new String[] {"", "\u0000\u00ff\u007f", "bytes"}));
         case "fixed": {
+            // A decimal must not have more digits than its precision.
             StringBuilder text = new StringBuilder();
-            for (int i = 0; i < type.get("size").intValue(); i++) text.append((char) (i == 0 || type.get("logicalType") != null && i < 7 ? 0 : random.nextInt(256)));
+            int zeros = type.has("logicalType") ? 7 : 1;
+            for (int i = 0; i < type.get("size").intValue(); i++) text.append((char) (i < zeros ? 0 : random.nextInt(256)));
             return JSON.textNode(text.toString());
         }
         case "enum": return type.get("symbols").get(random.nextInt(type.get("symbols").size()));

@@ -65,7 +65,8 @@ final class Values {
         if (schema.getLogicalType() instanceof LogicalTypes.Decimal) {
             int precision = ((LogicalTypes.Decimal) schema.getLogicalType()).getPrecision();
             BigInteger limit = BigInteger.TEN.pow(Math.min(precision, 1 + random.nextInt(precision)));
-            byte[] exact = new BigInteger(limit.bitLength(), random).mod(limit).multiply(BigInteger.valueOf(random.nextBoolean() ? 1 : -1)).toByteArray();
+            BigInteger unscaled = new BigInteger(limit.bitLength(), random).mod(limit);
+            byte[] exact = (random.nextBoolean() ? unscaled : unscaled.negate()).toByteArray();
             if (schema.getType() == Schema.Type.BYTES) return exact;
             Arrays.fill(bytes, (byte) (exact[0] < 0 ? -1 : 0));
             System.arraycopy(exact, 0, bytes, size - exact.length, exact.length);
@@ -95,7 +96,8 @@ final class Values {
         }
         case MAP: {
             Map<Utf8, Object> map = new LinkedHashMap<>();
-            for (int i = count(depth); i > 0; i--) map.put(new Utf8(TEXTS[random.nextInt(TEXTS.length)]), make(schema.getValueType(), depth + 1));
+            for (int i = count(depth); i > 0; i--)
+                map.put(new Utf8(TEXTS[random.nextInt(TEXTS.length)]), make(schema.getValueType(), depth + 1));
             return map;
         }
         case UNION: return makeBranch(schema, depth);
@@ -171,12 +173,16 @@ final class Values {
         if (datum instanceof Integer) return ((Integer) datum).longValue();
         if (datum instanceof Long) {
             long value = (Long) datum;
-            return logical.endsWith("timestamp-millis") ? value * 1000 : logical.endsWith("timestamp-nanos") ? Math.floorDiv(value, 1000L) : value;
+            if (logical.endsWith("timestamp-millis")) return value * 1000;
+            return logical.endsWith("timestamp-nanos") ? Math.floorDiv(value, 1000L) : value;
         }
         if (datum instanceof Float) return shortest((Float) datum);
         if (datum instanceof ByteBuffer || datum instanceof GenericFixed) {
             byte[] bytes = array(datum);
-            if (logical.equals("decimal")) return new BigDecimal(new BigInteger(bytes), ((LogicalTypes.Decimal) schema.getLogicalType()).getScale()).toPlainString();
+            if (logical.equals("decimal")) {
+                int scale = ((LogicalTypes.Decimal) schema.getLogicalType()).getScale();
+                return new BigDecimal(new BigInteger(bytes), scale).toPlainString();
+            }
             if (logical.equals("uuid")) {
                 ByteBuffer buffer = ByteBuffer.wrap(bytes);
                 return new UUID(buffer.getLong(), buffer.getLong()).toString();
@@ -213,10 +219,14 @@ final class Values {
         boolean same;
         if (value instanceof Boolean) same = kind == 'i' && content.equals((Boolean) value ? "1" : "0");
         else if (value instanceof Long) same = kind == 'i' && content.equals(value.toString());
-        else if (value instanceof Double) same = kind == 'd' && sameNumber(Double.longBitsToDouble(Long.parseUnsignedLong(content, 16)), (Double) value);
+        else if (value instanceof Double) same = kind == 'd' && sameNumber(fromBits(content), (Double) value);
         else if (value instanceof byte[]) same = kind == 'b' && content.equals(hex((byte[]) value));
         else same = kind == 't' && MAPPER.readTree(content).textValue().equals(value);
         return same ? null : String.valueOf(value instanceof byte[] ? hex((byte[]) value) : value);
+    }
+
+    private static double fromBits(String hex) {
+        return Double.longBitsToDouble(Long.parseUnsignedLong(hex, 16));
     }
 
     private static boolean sameJson(Schema given, Object datum, JsonNode json) {
@@ -231,9 +241,10 @@ final class Values {
         if (datum instanceof Map) {
             Map<?, ?> map = (Map<?, ?>) datum;
             if (!json.isObject() || json.size() != map.size()) return false;
-            for (Map.Entry<?, ?> entry : map.entrySet())
-                if (!json.has(entry.getKey().toString()) || !sameJson(schema.getValueType(), entry.getValue(), json.get(entry.getKey().toString())))
-                    return false;
+            for (Map.Entry<?, ?> entry : map.entrySet()) {
+                JsonNode member = json.get(entry.getKey().toString());
+                if (member == null || !sameJson(schema.getValueType(), entry.getValue(), member)) return false;
+            }
             return true;
         }
         if (datum instanceof IndexedRecord) {
@@ -241,9 +252,11 @@ final class Values {
             json.fieldNames().forEachRemaining(names::add);
             List<Schema.Field> fields = schema.getFields();
             if (!json.isObject() || names.size() != fields.size()) return false;
-            for (int i = 0; i < fields.size(); i++)
-                if (!names.get(i).equals(fields.get(i).name()) || !sameJson(fields.get(i).schema(), ((IndexedRecord) datum).get(i), json.get(names.get(i))))
+            for (int i = 0; i < fields.size(); i++) {
+                Schema.Field field = fields.get(i);
+                if (!names.get(i).equals(field.name()) || !sameJson(field.schema(), ((IndexedRecord) datum).get(i), json.get(field.name())))
                     return false;
+            }
             return true;
         }
         Object value = single(schema, datum);

@@ -16,19 +16,24 @@ static struct avro_schema *own_schema(const char *asset)
 }
 
 // Twelve fields, each of them [T, "null"] with the default null.
+// clang-format off
 #define MAYBE(name, type) "{\"name\":\"" name "\",\"type\":[\"" type "\",\"null\"],\"default\":null}"
-#define MISSION_FIELDS                                                                                                                            \
-    MAYBE("change", "float")                                                                                                                      \
-    "," MAYBE("change_percent", "float") "," MAYBE("exchange", "string") "," MAYBE("ingestion_ts", "string") "," MAYBE("id", "string") "," MAYBE( \
-        "market_hours",                                                                                                                           \
-        "int") "," MAYBE("price",                                                                                                                 \
-                         "float") "," MAYBE("price_hint",                                                                                         \
-                                            "string") "," MAYBE("source_api",                                                                     \
-                                                                "string") "," MAYBE("event_id",                                                   \
-                                                                                    "string") "," MAYBE("quote_type",                             \
-                                                                                                        "int") "," MAYBE("time", "string")
-static const char mission[] =
-    "{\"type\":\"record\",\"name\":\"tickers.stocks\",\"namespace\":\"tickers.stocks\",\"fields\":[" MISSION_FIELDS "]}";
+#define MISSION(name) "{\"type\":\"record\",\"name\":\"" name "\",\"namespace\":\"tickers.stocks\",\"fields\":[" \
+    MAYBE("change", "float") "," \
+    MAYBE("change_percent", "float") "," \
+    MAYBE("exchange", "string") "," \
+    MAYBE("ingestion_ts", "string") "," \
+    MAYBE("id", "string") "," \
+    MAYBE("market_hours", "int") "," \
+    MAYBE("price", "float") "," \
+    MAYBE("price_hint", "string") "," \
+    MAYBE("source_api", "string") "," \
+    MAYBE("event_id", "string") "," \
+    MAYBE("quote_type", "int") "," \
+    MAYBE("time", "string") \
+    "]}"
+// clang-format on
+static const char mission[] = MISSION("tickers.stocks");
 
 struct mission {
     struct avro_schema *writer, *reader;
@@ -141,8 +146,7 @@ static void test_mission_schema_parses_in_both_modes(void **state)
     (void)state;
     avro_schema_free(schema_of(mission, AVRO_STRICT));
     avro_schema_free(schema_of(mission, AVRO_LENIENT));
-    struct avro_schema *schema = schema_of(
-        "{\"type\":\"record\",\"name\":\"stocks\",\"namespace\":\"tickers.stocks\",\"fields\":[" MISSION_FIELDS "]}", AVRO_STRICT);
+    struct avro_schema *schema = schema_of(MISSION("stocks"), AVRO_STRICT);
     assert_string_equal(schema->root->full_name, "tickers.stocks.stocks");
     avro_schema_free(schema);
 }
