@@ -167,8 +167,8 @@ static enum status take(struct embedded *log, struct batch *batch, struct err *e
     for (int round = 0; round < 2 && busy; round++) {
         for (uint32_t i = 0; i < log->reader_count && !batch_full(batch); i++) {
             struct embedded_reader *reader = &log->readers[(log->turn + i) % log->reader_count];
-            int64_t room = batch->capacity - batch->rows, share = round ? room : room / busy + (room % busy != 0);
             if (reader->available <= 0) continue;
+            int64_t room = batch->capacity - batch->rows, share = round ? room : room / busy + (room % busy != 0);
             if (!round) busy--;
             int64_t want = share < reader->available ? share : reader->available;
             TRY(take_partition(log, reader, want, bytes, batch, err));
