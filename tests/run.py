@@ -138,7 +138,7 @@ def python_tests(count, paths):
         return
     report = ROOT / "build" / "pytest.xml"
     report.unlink(missing_ok=True)
-    done = run([python, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", ROOT / "tests", f"--junitxml={report}", "-o", "junit_logging=no",
+    done = run([python, "-m", "pytest", "-p", "no:cacheprovider", "--timeout=1800", "--rootdir", ROOT / "tests", f"--junitxml={report}", "-o", "junit_logging=no",
                 "--durations=5", "-rs", "--color=no", *paths], env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"})
     passed = failed = skipped = 0
     if report.exists():

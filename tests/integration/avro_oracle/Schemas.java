@@ -413,10 +413,14 @@ final class Schemas {
     private JsonNode evolveUnion(JsonNode writer, String space) {
         List<JsonNode> branches = new ArrayList<>();
         List<String> taken = new ArrayList<>();
-        boolean leaves = !declares(writer);
+        boolean leaves = !declares(writer), timestamps = false;
+        for (JsonNode branch : writer) timestamps |= branch.path("logicalType").asText().contains("timestamp");
         for (JsonNode branch : writer) {
-            if (leaves && writer.size() > 1 && chance(0.1)) continue;
-            JsonNode evolved = evolve(branch, space);
+            // A bare number that is read as a timestamp says its unit by its digits to us, not to Avro Java: such a branch stays.
+            String bare = branch.isTextual() ? branch.textValue() : branch.get("type").textValue();
+            boolean stays = timestamps && (bare.equals("int") || bare.equals("long"));
+            if (!stays && leaves && writer.size() > 1 && chance(0.1)) continue;
+            JsonNode evolved = stays ? branch : evolve(branch, space);
             String kind = evolved.isTextual() ? evolved.textValue() : evolved.get("type").textValue();
             if (kindOf(kind) != null && taken.contains(kind)) evolved = branch;
             kind = evolved.isTextual() ? evolved.textValue() : evolved.get("type").textValue();

@@ -244,14 +244,15 @@ static void test_check_names_option_and_remedy(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct fixture *f;
-        assert_int_equal(setup((void **)&f), 0);
+        void *fresh = NULL;
+        assert_int_equal(setup(&fresh), 0);
+        struct fixture *f = fresh;
         if (option_load_set(&config_options, &f->values, cases[i].assignment, "--set", &f->err) != OK) fail_msg("%s", f->err.text);
         uint32_t problems = config_check(f->values.values, note, f);
         if (problems != 1 || f->problems != 1) fail_msg("%s: %u problems", cases[i].assignment, problems);
         assert_string_equal(f->option, cases[i].option);
         assert_contains(f->text, cases[i].text);
-        teardown((void **)&f);
+        teardown(&fresh);
     }
 }
 
