@@ -297,6 +297,28 @@ static void test_poll_is_fair_between_partitions(void **state)
     batch_free(out);
 }
 
+// One key fills one partition; the others, before and behind it in the order of reading, have nothing.
+static void test_poll_with_idle_partitions_gives_what_the_busy_one_has(void **state)
+{
+    struct test *test = *state;
+    enum { PARTITIONS = 5, COUNT = 50, ROOM = 2 * COUNT };
+    fixture_topic(&test->fixture, test->stream, test->topic, PARTITIONS);
+    must(&test->fixture, append_numbers(test->stream, test->topic, 0, COUNT, 1, &test->fixture.err));
+    struct batch *out = batch_new(&record_row_type, ROOM);
+    for (int first = 0; first < PARTITIONS; first++) {
+        for (int32_t i = 0; i < PARTITIONS; i++)
+            must(&test->fixture, test->stream->ops->unseek(test->stream, test->topic, i, &test->fixture.err));
+        for (int32_t i = 0; i < PARTITIONS; i++)
+            must(&test->fixture, test->stream->ops->seek(test->stream, test->topic, (first + i) % PARTITIONS, 0, 0, &test->fixture.err));
+        for (int got = 0; got < COUNT; got += (int)out->rows) {
+            batch_reset(out);
+            must(&test->fixture, test->stream->ops->poll(test->stream, out, clock_deadline_ms(10000), &test->fixture.err));
+            assert_int_equal(number_at(out, 0), got);
+        }
+    }
+    batch_free(out);
+}
+
 struct helper {
     struct test *test;
     struct stream *stream;
@@ -519,6 +541,7 @@ int main(void)
         T(test_poll_without_partitions_waits_for_its_deadline),
         T(test_poll_fills_small_batches_without_losing_order),
         T(test_poll_is_fair_between_partitions),
+        T(test_poll_with_idle_partitions_gives_what_the_busy_one_has),
         T(test_poll_returns_soon_when_another_thread_appends),
         T(test_wake_ends_a_poll_early),
         T(test_seek_moves_and_unseek_ends),
