@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the tests and counts them; the last line is "N passed, N failed".
 
-  tests/run.py                   everything: unit tests and fuzz corpora, the same under sanitizers, then the Python tests
+  tests/run.py                   everything: unit tests and fuzz corpora, the same under sanitizers, then the Python tests, some of them
+                                 under sanitizers too
   tests/run.py --fast            unit tests and fuzz corpora of the release build
   tests/run.py --variant asan    one sanitizer build (asan, ubsan, tsan)
   tests/run.py --pytest PATH...  only these Python tests
@@ -107,10 +108,9 @@ def unit_tests(count, variant, suite):
     began = time.monotonic()
     command = ["meson", "test", "-C", build, "--no-rebuild", "--quiet", *(["--suite", suite] if suite else [])]
     if variant == "tsan":
-        # The thread sanitizer of this compiler knows only the address layout of older kernels.
         command += ["--timeout-multiplier", "4"]
-        if shutil.which("setarch") and run(["setarch", "-R", "true"], stderr=subprocess.DEVNULL).returncode == 0:
-            command += ["--wrapper", "setarch -R"]
+    if wrapper(variant):
+        command += ["--wrapper", " ".join(wrapper(variant))]
     logs = build / "meson-logs"
     for old in logs.glob("testlog*.json"):  # a wrapper becomes part of the name
         old.unlink()
@@ -128,18 +128,26 @@ def unit_tests(count, variant, suite):
     count.add(f"{variant} ({len(tests)} programs)", *total, began)
 
 
-def python_tests(count, paths):
+def wrapper(variant):
+    """What programs of a variant are started with: the thread sanitizer of this compiler knows only the address layout of older kernels."""
+    usable = variant == "tsan" and shutil.which("setarch") and run(["setarch", "-R", "true"], stderr=subprocess.DEVNULL).returncode == 0
+    return ["setarch", "-R"] if usable else []
+
+
+def python_tests(count, paths, variant="release"):
     began = time.monotonic()
     python = CACHE / "venv" / "bin" / "python"
-    say(f"== Python tests: {' '.join(paths)}")
+    build = ROOT / VARIANTS[variant][0]
+    say(f"== {variant}: Python tests: {' '.join(paths)}")
     if not python.exists():
         say(f"{python} is missing: run tools/install.sh test")
         count.add("Python tests", 0, 1, 0, began)
         return
-    report = ROOT / "build" / "pytest.xml"
+    report = build / "pytest.xml"
     report.unlink(missing_ok=True)
-    done = run([python, "-m", "pytest", "-p", "no:cacheprovider", "--timeout=1800", "--rootdir", ROOT / "tests", f"--junitxml={report}", "-o", "junit_logging=no",
-                "--durations=5", "-rs", "--color=no", *paths], env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"})
+    command = [*wrapper(variant), python, "-m", "pytest", "-p", "no:cacheprovider", "--timeout=1800", "--rootdir", ROOT / "tests",
+               f"--junitxml={report}", "-o", "junit_logging=no", "--durations=5", "-rs", "--color=no", *paths]
+    done = run(command, env=os.environ | ENVIRONMENT | {"PYTHONDONTWRITEBYTECODE": "1", "FDP_BUILD": str(build)})
     passed = failed = skipped = 0
     if report.exists():
         for suite in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
@@ -149,7 +157,7 @@ def python_tests(count, paths):
             passed += int(suite.get("tests")) - bad - int(suite.get("skipped"))
     if done.returncode and not failed:
         failed = 1
-    count.add("Python tests", passed, failed, skipped, began)
+    count.add(f"{variant} Python tests", passed, failed, skipped, began)
 
 
 def main():
@@ -171,6 +179,9 @@ def main():
             unit_tests(count, "asan", options.suite)
             unit_tests(count, "tsan", options.suite)
             python_tests(count, ["tests"])
+            # The whole program once more, with somebody looking over its shoulder.
+            python_tests(count, ["tests/integration"], "asan")
+            python_tests(count, ["tests/integration/test_up.py"], "tsan")
     say(f"{time.monotonic() - began:.0f} s in all{f', {count.skipped} skipped' if count.skipped else ''}")
     say(f"{count.passed} passed, {count.failed} failed")
     return 1 if count.failed or not count.passed else 0

@@ -2,6 +2,8 @@
 -- Tables of the embedded store. Timestamps are integers, microseconds since 1970 UTC.
 -- _source is the partition (a row of fdp_offsets) and _offset the record that a row came from.
 
+PRAGMA application_id = 1717858387; -- "fdpS": tells the store from the log and from other people's files
+
 CREATE TABLE stocks (
     id TEXT NOT NULL,
     price DOUBLE NOT NULL,

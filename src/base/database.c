@@ -11,6 +11,9 @@
 #include <unistd.h>
 
 #include "base/asset.h"
+#include "base/clock.h"
+
+enum { OPEN_RETRY_MS = 5000 };
 
 enum status database_err(sqlite3 *db, const char *doing, enum err_code code, struct err *err)
 {
@@ -72,33 +75,90 @@ static enum status why_not_open(const struct database_params *params, struct err
                    why ? strerror(why) : "its folder cannot be written");
 }
 
+static enum status another_kind(const struct database_params *params, struct err *err)
+{
+    return err_set(err, FATAL, params->code, "%s is not a %s of this program; move it away, or choose another folder with --data",
+                   params->path, params->kind == DATABASE_LOG ? "log" : "store");
+}
+
+// Ours is in WAL mode from its first byte, or a copy that bears its mark: opening would change any other database to that mode.
+static enum status check_header(const struct database_params *params, struct err *err)
+{
+    enum { HEADER_BYTES = 100, WRITE_VERSION_AT = 18, APPLICATION_ID_AT = 68 };
+    unsigned char header[HEADER_BYTES];
+    int fd = open(params->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return OK; // opening it says why
+    ssize_t got = read(fd, header, sizeof header);
+    close(fd);
+    if (got != HEADER_BYTES || memcmp(header, "SQLite format 3", 16) != 0 || header[WRITE_VERSION_AT] != 1) return OK;
+    const unsigned char *id = header + APPLICATION_ID_AT;
+    return (id[0] << 24 | id[1] << 16 | id[2] << 8 | id[3]) == (int)params->kind ? OK : another_kind(params, err);
+}
+
+static int read_int(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    int value = -1;
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+        value = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
+static int user_version(sqlite3 *db)
+{
+    return read_int(db, "PRAGMA user_version");
+}
+
+// In one transaction: another process may be making it right now.
+static enum status check_kind(sqlite3 *db, const struct database_params *params, struct err *err)
+{
+    TRY(database_exec(db, "BEGIN; SELECT count(*) FROM sqlite_schema", "open the database", params->code, err));
+    int id = read_int(db, "PRAGMA application_id"), tables = read_int(db, "SELECT count(*) FROM sqlite_schema");
+    bool empty = !id && !tables && !user_version(db);
+    TRY(database_exec(db, "COMMIT", "open the database", params->code, err));
+    return id == (int)params->kind || (empty && !params->read_only) ? OK : another_kind(params, err);
+}
+
 static enum status set_up(sqlite3 *db, const struct database_params *params, struct err *err)
 {
     sqlite3_busy_timeout(db, params->busy_ms);
     sqlite3_extended_result_codes(db, 1);
-    if (params->read_only)
-        return database_exec(db, "PRAGMA query_only = 1; SELECT count(*) FROM sqlite_schema", "open the database", params->code, err);
+    if (params->read_only) TRY(database_exec(db, "PRAGMA query_only = 1", "open the database", params->code, err));
+    TRY(check_kind(db, params, err));
+    if (params->read_only) return OK;
     TRY(database_exec(db, "PRAGMA journal_mode = WAL", "open the database", params->code, err));
     return database_exec(db, params->sync == DATABASE_SYNC_FULL ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL",
                          "open the database", params->code, err);
 }
 
-enum status database_open(sqlite3 **out, const struct database_params *params, struct err *err)
+static enum status try_open(sqlite3 **out, const struct database_params *params, struct err *err)
 {
-    *out = NULL;
-    if (!params->read_only) TRY(make_folders(params->path, params->code, err));
     sqlite3 *db;
     // A reader of a WAL database needs to write its shared memory: read-only is kept by query_only, not by the way it is opened.
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (params->read_only ? 0 : SQLITE_OPEN_CREATE);
     int rc = sqlite3_open_v2(params->path, &db, flags, NULL);
     if (!db) abort();
     enum status status = rc != SQLITE_OK ? why_not_open(params, err) : set_up(db, params, err);
-    if (status != OK) {
+    if (status != OK)
         sqlite3_close(db);
-        return status;
-    }
-    *out = db;
-    return OK;
+    else
+        *out = db;
+    return status;
+}
+
+enum status database_open(sqlite3 **out, const struct database_params *params, struct err *err)
+{
+    *out = NULL;
+    if (!params->read_only) TRY(make_folders(params->path, params->code, err));
+    TRY(check_header(params, err));
+    // Several processes may make a new file at once, and SQLite answers "locked" to all but one without waiting when it is turned into a
+    // WAL database: tries for a while.
+    enum status status;
+    for (int64_t deadline_ns = clock_deadline_ms(OPEN_RETRY_MS);
+         (status = try_open(out, params, err)) == AGAIN && clock_mono_ns() < deadline_ns;)
+        clock_sleep_until(clock_deadline_ms(3));
+    return status;
 }
 
 void database_close(sqlite3 *db)
@@ -126,16 +186,6 @@ enum status database_step(sqlite3 *db, sqlite3_stmt *statement, const char *doin
     enum status status = rc == SQLITE_DONE ? OK : database_err(db, doing, code, err);
     sqlite3_reset(statement);
     return status;
-}
-
-static int user_version(sqlite3 *db)
-{
-    sqlite3_stmt *statement = NULL;
-    int version = -1;
-    if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
-        version = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    return version;
 }
 
 // Inside the write lock: another process may have been here first.

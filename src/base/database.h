@@ -15,15 +15,23 @@ enum database_sync {
     DATABASE_SYNC_FULL,   // a commit that answered is on the disk
 };
 
+// What a file says of itself (SQLite's application_id; set by its first migration), so that no file is taken for another.
+enum database_kind {
+    DATABASE_LOG = 0x6664704c,   // "fdpL"
+    DATABASE_STORE = 0x66647053, // "fdpS"
+};
+
 struct database_params {
     const char *path;
+    enum database_kind kind;
     bool read_only; // the file must exist; nothing is created or changed
     enum database_sync sync;
     int busy_ms;        // how long to wait for another writer before AGAIN
     enum err_code code; // whose errors these are: ERR_STREAM, ERR_STORAGE
 };
 
-// Opens, or creates with its folder. FATAL with what to do: unwritable folder, not a database, missing (read_only).
+// Opens, or creates with its folder. FATAL with what to do: unwritable folder, not a database, one of another kind or program (it is
+// left as it is), missing (read_only).
 enum status database_open(sqlite3 **out, const struct database_params *params, struct err *err) MUST_CHECK;
 void database_close(sqlite3 *db);
 

@@ -65,7 +65,7 @@ static enum status measure_inserts(const struct bench *bench, double *per_second
     enum status status = sink->ops->migrate(sink, err);
     sink_close(sink);
     if (status != OK) return status;
-    struct database_params database = {url + 7, false, DATABASE_SYNC_NORMAL, 1000, ERR_STORAGE};
+    struct database_params database = {url + 7, DATABASE_STORE, false, DATABASE_SYNC_NORMAL, 1000, ERR_STORAGE};
     sqlite3 *db;
     TRY(database_open(&db, &database, err));
     int64_t began_ns = clock_mono_ns();

@@ -70,7 +70,7 @@ static enum status sqlite_open(struct sink **out, const struct sink_params *para
     const char *file = strchr(params->config->storage.url, ':') + 1;
     int length = *file ? snprintf(path, sizeof path, "%s", file) : snprintf(path, sizeof path, "%s/store.db", params->config->data);
     if (length >= (int)sizeof path) return err_set(err, FATAL, ERR_CONFIG, "the path of the store is too long");
-    struct database_params database = {path, params->read_only, DATABASE_SYNC_NORMAL, BUSY_MS, ERR_STORAGE};
+    struct database_params database = {path, DATABASE_STORE, params->read_only, DATABASE_SYNC_NORMAL, BUSY_MS, ERR_STORAGE};
     sqlite3 *db;
     TRY(database_open(&db, &database, err));
     struct sqlite_sink *self = calloc(1, sizeof *self);

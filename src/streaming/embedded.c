@@ -2,17 +2,12 @@
 // The embedded log: a durable stream in one SQLite file (WAL, synchronous=FULL), shared by threads and processes.
 #include "streaming/embedded.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/database.h"
-
-enum { APPLICATION_ID = 1717858380 }; // "fdpL", as sql/stream/001_log.sql sets it
 
 static const char *const statement_texts[EMBEDDED_STATEMENTS] = {
     [EMBEDDED_BEGIN_READ] = "BEGIN",
@@ -103,74 +98,16 @@ static int wait_for_writer(void *context, int tries)
     return tries < EMBEDDED_BUSY_TRIES;
 }
 
-static enum status pragma_int(sqlite3 *db, const char *sql, int *value, struct err *err)
-{
-    sqlite3_stmt *statement;
-    TRY(database_prepare(db, sql, &statement, ERR_STREAM, err));
-    int rc = sqlite3_step(statement);
-    *value = rc == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
-    enum status status = rc == SQLITE_ROW || rc == SQLITE_DONE ? OK : database_err(db, "open the log", ERR_STREAM, err);
-    sqlite3_finalize(statement);
-    return status;
-}
-
-static enum status not_a_log(const char *path, struct err *err)
-{
-    return err_set(err, FATAL, ERR_STREAM, "%s is not a log of this program; move it away, or choose another folder with --data", path);
-}
-
-// A log is in WAL mode from its first byte, or a copy that bears its mark: opening would change any other database to that mode.
-static enum status check_header(const char *path, struct err *err)
-{
-    enum { HEADER_BYTES = 100, WRITE_VERSION_AT = 18, APPLICATION_ID_AT = 68 };
-    unsigned char header[HEADER_BYTES];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return OK; // opening it says why
-    ssize_t got = read(fd, header, sizeof header);
-    close(fd);
-    if (got != HEADER_BYTES || memcmp(header, "SQLite format 3", 16) != 0 || header[WRITE_VERSION_AT] != 1) return OK;
-    const unsigned char *id = header + APPLICATION_ID_AT;
-    return (id[0] << 24 | id[1] << 16 | id[2] << 8 | id[3]) == APPLICATION_ID ? OK : not_a_log(path, err);
-}
-
-// Refuses what is left. One transaction: another process may be making the log right now.
-static enum status check_file(struct embedded *log, struct err *err)
-{
-    int id, version, tables;
-    TRY(database_exec(log->db, "BEGIN", "open the log", ERR_STREAM, err));
-    TRY(pragma_int(log->db, "SELECT count(*) FROM sqlite_schema", &tables, err));
-    TRY(pragma_int(log->db, "PRAGMA application_id", &id, err));
-    TRY(pragma_int(log->db, "PRAGMA user_version", &version, err));
-    TRY(database_exec(log->db, "COMMIT", "open the log", ERR_STREAM, err));
-    if (id == APPLICATION_ID || (!id && !version && !tables && !log->read_only)) return OK;
-    return not_a_log(sqlite3_db_filename(log->db, "main"), err);
-}
-
-static enum status try_open(struct embedded *log, struct err *err)
+static enum status open_database(struct embedded *log, struct err *err)
 {
     char path[PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/stream.db", log->folder);
-    struct database_params params = {path, log->read_only, DATABASE_SYNC_FULL, 1000, ERR_STREAM};
-    TRY(check_header(path, err));
+    struct database_params params = {path, DATABASE_LOG, log->read_only, DATABASE_SYNC_FULL, 1000, ERR_STREAM};
     TRY(database_open(&log->db, &params, err));
     sqlite3_busy_handler(log->db, wait_for_writer, NULL);
-    TRY(check_file(log, err));
     TRY(database_exec(log->db, "PRAGMA trusted_schema = 0; PRAGMA cell_size_check = 1; PRAGMA journal_size_limit = 16777216",
                       "open the log", ERR_STREAM, err));
-    return log->read_only ? OK : database_migrate(log->db, "sql/stream", ERR_STREAM, err);
-}
-
-// Several processes may make a new file at once, and SQLite answers "locked" to all but one without waiting when it is turned into a WAL
-// database: tries for a while.
-static enum status open_database(struct embedded *log, struct err *err)
-{
-    enum status status;
-    for (int64_t deadline = clock_deadline_ms(5000); (status = try_open(log, err)) == AGAIN && clock_mono_ns() < deadline;) {
-        if (log->db) database_close(log->db);
-        log->db = NULL;
-        wait_for_writer(NULL, EMBEDDED_BUSY_TRIES);
-    }
-    TRY(status);
+    if (!log->read_only) TRY(database_migrate(log->db, "sql/stream", ERR_STREAM, err));
     for (int i = 0; i < EMBEDDED_STATEMENTS; i++) TRY(database_prepare(log->db, statement_texts[i], &log->statements[i], ERR_STREAM, err));
     return OK;
 }

@@ -1,57 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // From quotes to records on the real log: routes, rejects, and failures that leave nothing behind.
-#include "../support.h"
+#include "../world.h"
 
 #include "base/clock.h"
 #include "ingestion/publish.h"
 #include "model/quote.h"
 #include "model/record.h"
 
-struct world {
-    struct bed bed;
-    struct log log;
-    struct metric_registry *metrics;
-    struct registry_server *server;
-    struct registry_client *client;
-    struct stream *stream;
-};
-
 static int set_up(void **state)
 {
-    struct err err;
-    struct world *world = calloc(1, sizeof *world);
-    bed_open(&world->bed);
-    world->log = (struct log){.level = LOG_ERROR + 1, .fd = STDERR_FILENO};
-    world->metrics = metric_registry_new();
-    world->bed.config->streaming.registry.listen = "127.0.0.1:0";
-    struct stream_params stream = {.config = world->bed.config, .log = &world->log, .metrics = world->metrics};
-    struct registry_server_params server = {world->bed.config, &world->log, world->metrics};
-    assert_ok(stream_open(&world->stream, &stream, &err), &err);
-    assert_ok(stream_create_topics(world->stream, world->bed.config, &err), &err);
-    assert_ok(registry_server_start(&world->server, &server, &err), &err);
-    assert_ok(registry_client_open(&world->client, registry_server_url(world->server), &world->log, world->metrics, &err), &err);
-    *state = world;
+    *state = calloc(1, sizeof(struct world));
+    world_open(*state);
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct world *world = *state;
-    stream_close(world->stream);
-    registry_client_close(world->client);
-    registry_server_stop(world->server);
-    metric_registry_free(world->metrics);
-    bed_close(&world->bed);
-    free(world);
+    world_close(*state);
+    free(*state);
     return 0;
-}
-
-static void load_schemas(struct world *world)
-{
-    struct err err;
-    uint32_t loaded;
-    assert_ok(registry_load(world->client, NULL, &world->log, &loaded, &err), &err);
-    assert_int_equal(loaded, 3);
 }
 
 static void add_quote(struct batch *quotes, const char *id, const double *price, int64_t quote_type)
@@ -86,7 +53,7 @@ static void test_publisher_waits_for_its_schema(void **state)
     struct err err;
     struct publisher *publisher;
     assert_status(publisher_new(&publisher, world->bed.config, world->client, &err), RETRY, &err, "fdp schemas load");
-    load_schemas(world);
+    world_load_schemas(world);
     assert_ok(publisher_new(&publisher, world->bed.config, world->client, &err), &err);
     publisher_free(publisher);
 }
@@ -97,7 +64,7 @@ static void test_publisher_each_quote_is_one_record(void **state)
     struct err err;
     struct publisher *publisher;
     double price = 305.76;
-    load_schemas(world);
+    world_load_schemas(world);
     assert_ok(publisher_new(&publisher, world->bed.config, world->client, &err), &err);
     struct publication *publication = publication_new(publisher, 16);
     add_quote(publication->quotes, "AAPL", &price, 8);
@@ -138,7 +105,7 @@ static void test_publisher_key_is_the_symbol_and_keeps_its_partition(void **stat
     struct err err;
     struct publisher *publisher;
     double price = 1;
-    load_schemas(world);
+    world_load_schemas(world);
     assert_ok(publisher_new(&publisher, world->bed.config, world->client, &err), &err);
     struct publication *publication = publication_new(publisher, 4);
     add_quote(publication->quotes, "AAPL", &price, 8);

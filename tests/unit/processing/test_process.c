@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The worker on the real embedded log, registry and store: every record has one fate, and each is stored once.
-#include "../support.h"
+#include "../world.h"
 
 #include <math.h>
 #include <sqlite3.h>
@@ -12,50 +12,36 @@
 #include "storage/reconcile.h"
 #include "streaming/registry.h"
 
-struct world {
-    struct bed bed;
-    struct log log;
-    struct metric_registry *metrics;
-    struct registry_server *server;
-    struct registry_client *client;
-    struct stream *stream;
+struct worker_world {
+    struct world world;
     int32_t schema_id; // of version 1 of stocks
 };
 
 static int set_up(void **state)
 {
     struct err err;
-    struct world *world = calloc(1, sizeof *world);
-    bed_open(&world->bed);
-    world->log = (struct log){.level = LOG_ERROR + 1, .fd = STDERR_FILENO};
-    world->metrics = metric_registry_new();
-    world->bed.config->streaming.registry.listen = "127.0.0.1:0";
-    struct stream_params stream = {.config = world->bed.config, .log = &world->log, .metrics = world->metrics};
-    struct registry_server_params server = {world->bed.config, &world->log, world->metrics};
-    uint32_t loaded;
-    assert_ok(stream_open(&world->stream, &stream, &err), &err);
-    assert_ok(stream_create_topics(world->stream, world->bed.config, &err), &err);
-    assert_ok(registry_server_start(&world->server, &server, &err), &err);
-    assert_ok(registry_client_open(&world->client, registry_server_url(world->server), &world->log, world->metrics, &err), &err);
-    assert_ok(registry_load(world->client, NULL, &world->log, &loaded, &err), &err);
+    struct worker_world *self = calloc(1, sizeof *self);
+    world_open(&self->world);
+    world_load_schemas(&self->world);
     struct slice v1 = asset_find("schemas/tickers.stocks/v1.avsc");
     char *text = strndup(v1.data, v1.size);
-    assert_ok(registry_lookup(world->client, "tickers.stocks-value", text, &world->schema_id, &err), &err);
+    assert_ok(registry_lookup(self->world.client, "tickers.stocks-value", text, &self->schema_id, &err), &err);
     free(text);
-    *state = world;
+    *state = self;
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    struct world *world = *state;
-    stream_close(world->stream);
-    registry_client_close(world->client);
-    registry_server_stop(world->server);
-    metric_registry_free(world->metrics);
-    bed_close(&world->bed);
-    free(world);
+    struct worker_world *self = *state;
+    world_close(&self->world);
+    free(self);
     return 0;
+}
+
+static int32_t schema_id_of(const struct world *world)
+{
+    return ((const struct worker_world *)world)->schema_id;
 }
 
 // --- Writing records by hand, so that the tests do not trust our own encoder ---
@@ -111,7 +97,7 @@ static void append_ticks(struct world *world, int count)
     buf_init(&value, 4096);
     for (int i = 0; i < count; i++) {
         int length = snprintf(key, sizeof key, "S%d", i);
-        put_tick(&value, world->schema_id, key, (size_t)length, 100 + i, 1786622589000 + i);
+        put_tick(&value, schema_id_of(world), key, (size_t)length, 100 + i, 1786622589000 + i);
         append_value(world, "tickers.stocks", key, &value);
     }
     buf_fini(&value);
@@ -210,7 +196,7 @@ static void assert_reconciles(struct world *world)
 
 static void test_process_stores_what_waits_and_goes_on_after_a_restart(void **state)
 {
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     append_ticks(world, 50);
     struct process_summary first = run_to_the_end(world);
     assert_int_equal(first.backlog, 50);
@@ -227,7 +213,7 @@ static void test_process_stores_what_waits_and_goes_on_after_a_restart(void **st
 
 static void test_process_start_latest_leaves_what_waits(void **state)
 {
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     append_ticks(world, 5);
     world->bed.config->processing.start = "latest";
     assert_int_equal(run_to_the_end(world).stored, 0);
@@ -238,10 +224,10 @@ static void test_process_start_latest_leaves_what_waits(void **state)
 
 static void test_process_poison_is_quarantined_and_its_neighbours_stored(void **state)
 {
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     struct buf value;
     buf_init(&value, 1 << 20);
-    int32_t id = world->schema_id;
+    int32_t id = schema_id_of(world);
     append_ticks(world, 1);
     append_value(world, "tickers.stocks", "k", NULL); // no value
     buf_append_text(&value, "\x01 wrong magic");
@@ -286,7 +272,7 @@ static void test_process_poison_is_quarantined_and_its_neighbours_stored(void **
 
 static void test_process_what_ingestion_rejected_keeps_its_reason(void **state)
 {
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     struct err err;
     struct buf headers;
     buf_init(&headers, 1024);
@@ -309,7 +295,7 @@ static void test_process_what_ingestion_rejected_keeps_its_reason(void **state)
 
 static void test_process_filtered_records_are_counted(void **state)
 {
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     struct config_route routes[] = {{"tickers.stocks", "stocks", "SELECT * FROM tick WHERE price >= 105"}};
     world->bed.config->processing.routes.items = routes;
     world->bed.config->processing.routes.count = 1;
@@ -322,7 +308,7 @@ static void test_process_filtered_records_are_counted(void **state)
 
 static void test_process_a_failing_expression_rejects_that_row_alone(void **state)
 {
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     struct config_route routes[] = {
         {"tickers.stocks", "stocks",
          "SELECT id, CASE WHEN price = 104 THEN abs(-9223372036854775807 - 1) ELSE price END AS price, time FROM tick"}};
@@ -338,7 +324,7 @@ static void test_process_a_failing_expression_rejects_that_row_alone(void **stat
 
 static void test_process_row_that_breaks_a_constraint_is_cut(void **state)
 {
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     run_to_the_end(world); // makes the tables
     alter(world, "store.db",
           "CREATE TRIGGER no_107 BEFORE INSERT ON stocks WHEN NEW.price IN (107, 109) BEGIN SELECT RAISE(ABORT, 'not this one'); END");
@@ -361,7 +347,7 @@ static void test_process_the_missions_schema_is_converted_by_name(void **state)
         "{\"name\":\"price\",\"type\":[\"float\",\"null\"],\"default\":null},{\"name\":\"price_hint\",\"type\":[\"string\",\"null\"],\"default\":null},"
         "{\"name\":\"source_api\",\"type\":[\"string\",\"null\"],\"default\":null},{\"name\":\"event_id\",\"type\":[\"string\",\"null\"],\"default\":null},"
         "{\"name\":\"quote_type\",\"type\":[\"int\",\"null\"],\"default\":null},{\"name\":\"time\",\"type\":[\"string\",\"null\"],\"default\":null}]}";
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     struct err err;
     int32_t id;
     float change = -0.77001953f, percent = -0.25f, price = 305.76f;
@@ -398,7 +384,7 @@ static void test_process_the_missions_schema_is_converted_by_name(void **state)
 
 static void test_process_two_workers_the_older_is_fenced(void **state)
 {
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     struct err err;
     struct process *older = start(world), *newer = start(world);
     append_ticks(world, 20);
@@ -416,7 +402,7 @@ static void test_process_two_workers_the_older_is_fenced(void **state)
 
 static void test_process_refuses_a_log_that_is_shorter(void **state)
 {
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     struct err err;
     append_ticks(world, 5);
     run_to_the_end(world);
@@ -428,7 +414,7 @@ static void test_process_refuses_a_log_that_is_shorter(void **state)
 
 static void test_process_refuses_another_record_at_its_position(void **state)
 {
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     struct err err;
     append_ticks(world, 5);
     run_to_the_end(world);
@@ -438,7 +424,7 @@ static void test_process_refuses_another_record_at_its_position(void **state)
 
 static void test_process_refuses_a_gap_that_retention_made(void **state)
 {
-    struct world *world = *state;
+    struct world *world = &((struct worker_world *)*state)->world;
     struct err err;
     append_ticks(world, 20);
     struct process_summary summary = run_to_the_end(world);

@@ -314,6 +314,25 @@ static void test_open_what_is_no_database_says_so(void **state)
     assert_status(sink_open(&sink, &params, &err), FATAL, &err, "not an SQLite database");
 }
 
+static void test_open_another_programs_database_leaves_it_alone(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    struct sink *sink;
+    struct config config = *store->bed.config;
+    char url[128];
+    snprintf(url, sizeof url, "sqlite:%s/other.db", store->bed.folder);
+    config.storage.url = url;
+    struct sink_params params = {.config = &config};
+    sqlite3 *other;
+    assert_int_equal(sqlite3_open(url + 7, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "CREATE TABLE mine (x)", NULL, NULL, NULL), SQLITE_OK);
+    assert_status(sink_open(&sink, &params, &err), FATAL, &err, "not a store of this program");
+    assert_int_equal(sqlite3_exec(other, "PRAGMA journal_mode = WAL", NULL, NULL, NULL), SQLITE_OK);
+    assert_status(sink_open(&sink, &params, &err), FATAL, &err, "not a store of this program");
+    sqlite3_close(other);
+}
+
 static void test_open_below_a_file_says_why(void **state)
 {
     struct store *store = *state;
@@ -447,6 +466,7 @@ int main(void)
         TEST(test_migrate_refuses_a_newer_store),
         TEST(test_open_read_only_without_a_store_says_so_and_makes_nothing),
         TEST(test_open_what_is_no_database_says_so),
+        TEST(test_open_another_programs_database_leaves_it_alone),
         TEST(test_open_below_a_file_says_why),
         TEST(test_open_unknown_scheme_names_the_known_ones),
         TEST(test_reconcile_holds_after_a_write),
