@@ -8,7 +8,7 @@
 #include "cli/bench.h"
 #include "cli/commands.h"
 
-enum { FULL_RATE = 1000000, LATENCY_RATE = 10000, FULL_RATE_INSTRUMENTS = 1000 };
+enum { FULL_RATE = 450000, LATENCY_RATE = 10000, FULL_RATE_INSTRUMENTS = 1000 };
 
 struct results {
     struct bench_cpu cpu;

@@ -57,9 +57,13 @@ bool convert_text_to_timestamp(struct slice text, int64_t *us)
 
 struct slice convert_int64_to_text(int64_t value, struct arena *arena)
 {
-    char digits[24];
-    int size = snprintf(digits, sizeof digits, "%lld", (long long)value);
-    return (struct slice){arena_copy(arena, digits, (size_t)size), (size_t)size};
+    // By hand: printf would be a third of what a quote costs on its way through SQL.
+    char digits[24], *end = digits + sizeof digits, *at = end;
+    uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    do *--at = (char)('0' + left % 10);
+    while (left /= 10);
+    if (value < 0) *--at = '-';
+    return (struct slice){arena_copy(arena, at, (size_t)(end - at)), (size_t)(end - at)};
 }
 
 struct slice convert_double_to_text(double value, struct arena *arena)

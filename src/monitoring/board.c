@@ -52,18 +52,20 @@ void board_free(struct board *board)
 static struct price *find(struct board *board, const char *table, struct slice symbol)
 {
     char key[512];
-    int length = snprintf(key, sizeof key, "%s\n%.*s", table, SLICE_ARG(symbol));
-    if (length < 0 || (size_t)length >= sizeof key) return NULL;
-    uint32_t number = map_add(&board->symbols, (struct slice){key, (size_t)length});
+    size_t table_size = strlen(table);
+    if (table_size + 1 + symbol.size > sizeof key) return NULL;
+    memcpy(key, table, table_size);
+    key[table_size] = '\n';
+    memcpy(key + table_size + 1, symbol.data, symbol.size);
+    uint32_t number = map_add(&board->symbols, (struct slice){key, table_size + 1 + symbol.size});
     if (number == MAP_NONE) return NULL;
     struct price *price = &board->prices[number];
     if (price->table) return price;
     uint32_t table_number = map_add(&board->tables, slice_of(table));
     if (table_number == MAP_NONE) return NULL;
     struct slice name = board->symbols.names[number];
-    size_t skip = strlen(table) + 1;
     *price = (struct price){
-        .symbol = {name.data + skip, name.size - skip}, .table = board->tables.names[table_number].data, .time_us = INT64_MIN};
+        .symbol = {name.data + table_size + 1, symbol.size}, .table = board->tables.names[table_number].data, .time_us = INT64_MIN};
     return price;
 }
 
