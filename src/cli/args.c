@@ -3,7 +3,6 @@
 #include "cli/args.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -93,11 +92,7 @@ static bool add_set(struct app *app, const char *key, const char *value)
         fprintf(stderr, "fdp: --set is given more than %d times; write a configuration file\n", COMMAND_MAX_SETS);
         return false;
     }
-    size_t size = strlen(key) + strlen(value) + 2;
-    char *assignment = malloc(size);
-    if (!assignment) abort();
-    snprintf(assignment, size, "%s%s%s", key, *key ? "=" : "", value);
-    app->common.sets[app->common.set_count++] = assignment; // until the end of the process
+    app->common.sets[app->common.set_count++] = arena_printf(&app->arena, "%s%s%s", key, *key ? "=" : "", value);
     return true;
 }
 

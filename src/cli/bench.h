@@ -35,7 +35,11 @@ struct bench_run {
     int64_t lost;
     double p50_ms, p99_ms;
 };
-// `rate` in ticks a second, 0 for the default; `instruments` 0 for the built-in market.
-enum status bench_run(const struct bench *bench, int64_t rate, int64_t instruments, struct bench_run *out, struct err *err) MUST_CHECK;
+struct bench_load {
+    int64_t rate;        // ticks a second
+    int64_t instruments; // 0: the built-in market
+    int64_t ms;          // how long it runs
+};
+enum status bench_run(const struct bench *bench, const struct bench_load *load, struct bench_run *out, struct err *err) MUST_CHECK;
 
 #endif

@@ -103,13 +103,13 @@ static enum status finish(struct child *child, struct bench_run *out, struct err
     return status;
 }
 
-static enum status follow(const struct bench *bench, struct child *child, struct bench_run *out, struct err *err)
+static enum status follow(const struct bench_load *load, struct child *child, struct bench_run *out, struct err *err)
 {
     TRY(find_address(child, err));
     TRY(wait_ready(child, err));
     out->ready_ms = (double)(clock_mono_ns() - child->began_ns) / 1e6;
     int64_t feed_ns = clock_mono_ns();
-    clock_sleep_until(clock_deadline_ms(bench->seconds * 1000));
+    clock_sleep_until(clock_deadline_ms(load->ms));
     int64_t stop_ns = clock_mono_ns();
     kill(child->pid, SIGTERM);
     TRY(finish(child, out, err));
@@ -118,13 +118,13 @@ static enum status follow(const struct bench *bench, struct child *child, struct
     return OK;
 }
 
-enum status bench_run(const struct bench *bench, int64_t rate, int64_t instruments, struct bench_run *out, struct err *err)
+enum status bench_run(const struct bench *bench, const struct bench_load *load, struct bench_run *out, struct err *err)
 {
     char data[128], rate_set[64], instruments_set[64];
     static int runs;
     snprintf(data, sizeof data, "data=%s/run%d", bench->folder, runs++);
-    snprintf(rate_set, sizeof rate_set, "simulator.rate=%lld", (long long)(rate ? rate : bench->app->config->simulator.rate));
-    snprintf(instruments_set, sizeof instruments_set, "simulator.instruments=%lld", (long long)instruments);
+    snprintf(rate_set, sizeof rate_set, "simulator.rate=%lld", (long long)load->rate);
+    snprintf(instruments_set, sizeof instruments_set, "simulator.instruments=%lld", (long long)load->instruments);
     const char *const arguments[] = {"fdp",         "up",
                                      "--for",       "1h",
                                      "--log-level", "error",
@@ -137,7 +137,7 @@ enum status bench_run(const struct bench *bench, int64_t rate, int64_t instrumen
                                      NULL};
     struct child child = {0};
     TRY(spawn_child(arguments, &child, err));
-    enum status status = follow(bench, &child, out, err);
+    enum status status = follow(load, &child, out, err);
     if (status != OK) {
         kill(child.pid, SIGKILL);
         waitpid(child.pid, NULL, 0);

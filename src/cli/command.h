@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "base/arena.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "base/option.h"
@@ -35,6 +36,7 @@ struct command {
 
 // One run of the program. Made by main; handed to the command.
 struct app {
+    struct arena arena; // as long as the run
     const struct command *command;
     const char *words[COMMAND_MAX_WORDS];
     int word_count;

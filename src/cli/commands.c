@@ -108,7 +108,7 @@ const struct command commands[] = {
      0,
      "Measure speed and size",
      "Figures are ratios to ceilings that are measured in the same run.",
-     {{"rows", "N", "rows per measurement (default 400000)"}, {"seconds", "N", "of the latency run (default 10)"}},
+     {{"rows", "N", "rows per measurement (default 400000)"}, {"seconds", "N", "how long the pipeline runs under load (default 10)"}},
      cmd_bench},
     {"config show", "", 0, 0, "Show every option with its value and where it came from", NULL, {{0}}, cmd_config_show},
     {"config keys", "", 0, 0, "List every option with its type, default, range and meaning", NULL, {{0}}, cmd_config_keys},

@@ -74,6 +74,7 @@ static void say_problem(void *context, const char *option, const char *text)
 static int run(struct app *app)
 {
     struct err err;
+    if (app->common.help) return args_help(stdout, app->command->name) ? EXIT_DONE : ERR_USAGE;
     if (load_config(app, &err) != OK) return app_fail(app, &err);
     set_up_log(app);
     if (config_check(app->config, say_problem, app) && strcmp(app->command->name, "check") != 0) return ERR_CONFIG;
@@ -84,13 +85,17 @@ int main(int argc, char **argv)
 {
     bool terminal = isatty(STDERR_FILENO);
     struct app app = {.log = {.level = LOG_INFO, .fd = STDERR_FILENO, .terminal = terminal, .color = terminal && !getenv("NO_COLOR")}};
-    if (!args_parse(&app, argc, argv)) return ERR_USAGE;
-    if (app.common.help) return args_help(stdout, app.command->name) ? EXIT_DONE : ERR_USAGE;
+    arena_init(&app.arena, 1024);
+    if (!args_parse(&app, argc, argv)) {
+        arena_fini(&app.arena);
+        return ERR_USAGE;
+    }
     signal(SIGPIPE, SIG_IGN); // a reader that went away is an error of write(2), not the end of the program
     app.metrics = metric_registry_new();
     int code = run(&app);
     if (fflush(stdout) != 0 && code == EXIT_DONE && errno != EPIPE) code = ERR_INTERNAL;
     if (app.values.values) option_values_fini(&app.values);
     metric_registry_free(app.metrics);
+    arena_fini(&app.arena);
     return code;
 }

@@ -7,7 +7,7 @@
 
 #include "../unit.h"
 
-enum { RANDOM_FLOATS = 1000000, RANDOM_DOUBLES = 200000 };
+enum { RANDOM_FLOATS = 300000, RANDOM_DOUBLES = 100000 };
 
 static uint64_t next_random(uint64_t *state)
 {
