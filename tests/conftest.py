@@ -13,7 +13,7 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-BINARY = pathlib.Path(os.environ.get("FDP_BUILD", ROOT / "build")) / "fdp"
+BINARY = pathlib.Path(os.environ.get("FDP_BUILD", ROOT / "build")).resolve() / "fdp"
 FREE_PORTS = [
     "--set", "monitoring.listen=127.0.0.1:0",
     "--set", "streaming.registry.listen=127.0.0.1:0",

@@ -48,8 +48,7 @@ enum status database_err(sqlite3 *db, const char *doing, enum err_code code, str
     }
 }
 
-// Makes the folders on the way to `path`.
-static enum status make_folders(const char *path, enum err_code code, struct err *err)
+enum status database_make_folders(const char *path, enum err_code code, struct err *err)
 {
     char folder[4096];
     if (strlen(path) >= sizeof folder) return err_set(err, FATAL, code, "the path of the data folder is too long: %.100s...", path);
@@ -63,13 +62,13 @@ static enum status make_folders(const char *path, enum err_code code, struct err
     return OK;
 }
 
-// SQLite only says "unable to open database file": find out why.
-static enum status why_not_open(const struct database_params *params, struct err *err)
+// No function here may open the file by itself: closing it would drop all the locks that this process has on it through SQLite (POSIX
+// locks belong to the process), and another process would then take the WAL for its own.
+
+static enum status why_not_open(sqlite3 *db, const struct database_params *params, struct err *err)
 {
-    int fd = open(params->path, params->read_only ? O_RDONLY : O_RDWR | O_CREAT, 0666);
-    int why = fd < 0 ? errno : 0;
-    if (fd >= 0) close(fd);
-    if (why == ENOENT && params->read_only)
+    int why = sqlite3_system_errno(db);
+    if (params->read_only && access(params->path, F_OK) && errno == ENOENT)
         return err_set(err, FATAL, params->code, "there is no %s; name the folder of a pipeline that has run with --data", params->path);
     return err_set(err, FATAL, params->code, "cannot open %s: %s; choose a writable folder with --data", params->path,
                    why ? strerror(why) : "its folder cannot be written");
@@ -79,20 +78,6 @@ static enum status another_kind(const struct database_params *params, struct err
 {
     return err_set(err, FATAL, params->code, "%s is not a %s of this program; move it away, or choose another folder with --data",
                    params->path, params->kind == DATABASE_LOG ? "log" : "store");
-}
-
-// Ours is in WAL mode from its first byte, or a copy that bears its mark: opening would change any other database to that mode.
-static enum status check_header(const struct database_params *params, struct err *err)
-{
-    enum { HEADER_BYTES = 100, WRITE_VERSION_AT = 18, APPLICATION_ID_AT = 68 };
-    unsigned char header[HEADER_BYTES];
-    int fd = open(params->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return OK; // opening it says why
-    ssize_t got = read(fd, header, sizeof header);
-    close(fd);
-    if (got != HEADER_BYTES || memcmp(header, "SQLite format 3", 16) != 0 || header[WRITE_VERSION_AT] != 1) return OK;
-    const unsigned char *id = header + APPLICATION_ID_AT;
-    return (id[0] << 24 | id[1] << 16 | id[2] << 8 | id[3]) == (int)params->kind ? OK : another_kind(params, err);
 }
 
 static int read_int(sqlite3 *db, const char *sql)
@@ -110,7 +95,7 @@ static int user_version(sqlite3 *db)
     return read_int(db, "PRAGMA user_version");
 }
 
-// In one transaction: another process may be making it right now.
+// Before it is turned into a WAL database. In one transaction: another process may be making it right now.
 static enum status check_kind(sqlite3 *db, const struct database_params *params, struct err *err)
 {
     TRY(database_exec(db, "BEGIN; SELECT count(*) FROM sqlite_schema", "open the database", params->code, err));
@@ -139,7 +124,7 @@ static enum status try_open(sqlite3 **out, const struct database_params *params,
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_READWRITE | (params->read_only ? 0 : SQLITE_OPEN_CREATE);
     int rc = sqlite3_open_v2(params->path, &db, flags, NULL);
     if (!db) abort();
-    enum status status = rc != SQLITE_OK ? why_not_open(params, err) : set_up(db, params, err);
+    enum status status = rc != SQLITE_OK ? why_not_open(db, params, err) : set_up(db, params, err);
     if (status != OK)
         sqlite3_close(db);
     else
@@ -150,8 +135,7 @@ static enum status try_open(sqlite3 **out, const struct database_params *params,
 enum status database_open(sqlite3 **out, const struct database_params *params, struct err *err)
 {
     *out = NULL;
-    if (!params->read_only) TRY(make_folders(params->path, params->code, err));
-    TRY(check_header(params, err));
+    if (!params->read_only) TRY(database_make_folders(params->path, params->code, err));
     // Several processes may make a new file at once, and SQLite answers "locked" to all but one without waiting when it is turned into a
     // WAL database: tries for a while.
     enum status status;

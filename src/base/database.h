@@ -34,6 +34,8 @@ struct database_params {
 // left as it is), missing (read_only).
 enum status database_open(sqlite3 **out, const struct database_params *params, struct err *err) MUST_CHECK;
 void database_close(sqlite3 *db);
+// Makes the folders on the way to the file `path`, where they are missing.
+enum status database_make_folders(const char *path, enum err_code code, struct err *err) MUST_CHECK;
 
 // Turns the connection's last result into an error: busy, locked and full are AGAIN (nothing is wrong that time cannot mend),
 // a broken constraint is REJECT, all else FATAL. `doing` completes "cannot ...".

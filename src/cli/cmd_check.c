@@ -8,13 +8,17 @@
 #include "cli/commands.h"
 #include "cli/tool.h"
 #include "ingestion/publish.h"
+#include "ingestion/source.h"
 #include "processing/pipeline.h"
 
 // The store to check routes against: the configured one, or, when it has not been made yet, an empty one in memory.
 static enum status open_store(const struct app *app, struct config *empty, struct sink **out, bool *is_there, struct err *err)
 {
-    *is_there = tool_sink(app, out, err) == OK;
-    if (*is_there || strncmp(app->config->storage.url, "sqlite:", 7)) return *is_there ? OK : FATAL;
+    char path[4096];
+    const char *url = app->config->storage.url, *file = strchr(url, ':') ? strchr(url, ':') + 1 : "";
+    snprintf(path, sizeof path, "%s%s", *file ? file : app->config->data, *file ? "" : "/store.db");
+    *is_there = strncmp(url, "sqlite:", 7) || !access(path, F_OK);
+    if (*is_there) return tool_sink(app, out, err);
     *empty = *app->config;
     empty->storage.url = "sqlite::memory:";
     struct sink_params params = {.config = empty, .log = &app->log};
@@ -59,6 +63,17 @@ static void check_ingestion(struct check *check)
     publisher_free(publisher);
 }
 
+// The market of `fdp up` stands in for one that runs: only the options are judged here.
+static void check_source(struct check *check)
+{
+    static const char *const market[] = {"AAPL"};
+    struct err err;
+    struct source source;
+    enum status status = source_open(&source, check->app->config, "ws://127.0.0.1/", market, 1, &err);
+    result(check, status, "ingestion.source", "source and symbols", &err);
+    source_fini(&source);
+}
+
 static void check_processing(struct check *check)
 {
     struct err err;
@@ -95,6 +110,7 @@ int cmd_check(struct app *app)
     struct check check = {.app = app};
     config_check(app->config, problem, &check);
     if (!check.problems) printf("ok       configuration\n");
+    check_source(&check);
     check_ingestion(&check);
     check_processing(&check);
     check_stream(&check);

@@ -23,11 +23,16 @@ static void print_summary(const struct role *role)
 int cmd_up(struct app *app)
 {
     struct role role;
-    unsigned parts = ROLE_REGISTRY | ROLE_INGEST | ROLE_PROCESS | ROLE_MONITOR;
+    unsigned parts = ROLE_LOCK | ROLE_REGISTRY | ROLE_INGEST | ROLE_PROCESS | ROLE_MONITOR;
     if (!strcmp(app->config->ingestion.source, "simulator:")) parts |= ROLE_SIMULATOR;
     if (*app->config->streaming.registry.url) parts &= ~(unsigned)ROLE_REGISTRY;
     int code = role_run(&role, app, parts);
-    if (app_flag(app, "for") && code != ERR_USAGE) print_summary(&role);
+    if (!role.started) return code;
+    if (app_flag(app, "for"))
+        print_summary(&role);
+    else
+        log_info(&app->log, "up", "stopped", "received", log_number((int64_t)role.ingested.received), "stored",
+                 log_number((int64_t)role.processed.stored), "quarantined", log_number((int64_t)role.processed.quarantined));
     return code;
 }
 

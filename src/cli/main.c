@@ -27,8 +27,8 @@ static enum status load_file(struct app *app, const char *path, struct err *err)
     struct buf text;
     buf_init(&text, BUF_MAX_CONFIG_FILE);
     char chunk[8192];
-    ssize_t got;
-    while ((got = read(fd, chunk, sizeof chunk)) > 0) buf_append(&text, chunk, (size_t)got);
+    ssize_t got = 0;
+    while (!text.full && (got = read(fd, chunk, sizeof chunk)) > 0) buf_append(&text, chunk, (size_t)got);
     enum status status = OK;
     if (got < 0)
         status = err_set(err, FATAL, ERR_CONFIG, "cannot read the configuration %s: %s", path, strerror(errno));

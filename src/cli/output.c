@@ -2,6 +2,7 @@
 // Printing of listings.
 #include "cli/output.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -142,7 +143,7 @@ static void json_row(struct output *output, const struct sink_cell *cells)
         print_json_text(output->file, slice_of(output->names[i]));
         fputc(':', output->file);
         struct slice text = cell_text(&output->arena, &cells[i]);
-        if (cells[i].type == SINK_NULL)
+        if (cells[i].type == SINK_NULL || (cells[i].type == SINK_DOUBLE && !isfinite(cells[i].float64)))
             fputs("null", output->file);
         else if (cells[i].type == SINK_TEXT || cells[i].type == SINK_BYTES)
             print_json_text(output->file, text);

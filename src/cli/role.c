@@ -76,7 +76,7 @@ static bool ingest_part_ready(const void *part, const char **why)
     return ingest_ready(part, why);
 }
 
-static enum status start_ingest(struct role *role, struct err *err)
+static enum status make_ingest(struct role *role, struct err *err)
 {
     char url[512];
     struct ingest_params params = {.config = role->app->config,
@@ -88,22 +88,27 @@ static enum status start_ingest(struct role *role, struct err *err)
         params.market_url = simulator_url(role->simulator);
         params.market_symbol_count = simulator_symbols(role->simulator, &params.market_symbols);
     }
-    TRY(ingest_start(&role->ingest, &params, err));
-    health_add(role->health, "ingestion", ingest_part_ready, role->ingest);
-    return OK;
+    return ingest_new(&role->ingest, &params, err);
 }
 
-// The worker before ingestion, so that its backlog is what waited at the start.
+// Everything that can fail comes first and the claim of the worker after it: a start that is refused takes nothing from a pipeline that
+// runs. The worker before the feed, so that its backlog is what waited at the start.
 static enum status start(struct role *role, unsigned parts, struct err *err)
 {
     const struct app *app = role->app;
+    if (parts & ROLE_LOCK) TRY(folder_lock_take(&role->lock, app->config->data, err));
+    if (parts & ROLE_MONITOR)
+        TRY(monitor_start(&role->monitor, app->config, app->metrics, role->health, parts & ROLE_PROCESS ? role->board : NULL, err));
     if (parts & ROLE_REGISTRY) TRY(start_registry(role, err));
     if (parts & ROLE_REGISTRY && parts & ROLE_PROCESS) TRY(load_schemas(role, err));
     if (parts & ROLE_SIMULATOR) TRY(simulator_start(&role->simulator, app->config, &app->log, app->metrics, err));
+    if (parts & ROLE_INGEST) TRY(make_ingest(role, err));
     if (parts & ROLE_PROCESS) TRY(start_process(role, err));
-    if (parts & ROLE_INGEST) TRY(start_ingest(role, err));
-    if (parts & ROLE_MONITOR)
-        TRY(monitor_start(&role->monitor, app->config, app->metrics, role->health, parts & ROLE_PROCESS ? role->board : NULL, err));
+    if (parts & ROLE_INGEST) {
+        ingest_run(role->ingest);
+        health_add(role->health, "ingestion", ingest_part_ready, role->ingest);
+    }
+    health_started(role->health);
     return OK;
 }
 
@@ -120,6 +125,11 @@ static void say_addresses(const struct role *role)
 
 static bool part_failed(const struct role *role)
 {
+    if (folder_lock_lost(&role->lock)) {
+        log_error(&role->app->log, "up", "the data folder was removed or replaced; what comes now would be lost", "folder",
+                  role->app->config->data);
+        return true;
+    }
     return (role->ingest && ingest_failed(role->ingest)) || (role->process && process_failed(role->process));
 }
 
@@ -143,7 +153,7 @@ static void wait_for_the_end(struct role *role, const sigset_t *signals, int64_t
 static int stop(struct role *role)
 {
     struct err err;
-    int code = EXIT_DONE;
+    int code = folder_lock_lost(&role->lock) ? ERR_STORAGE : EXIT_DONE;
     int64_t deadline_ns = clock_deadline_ms(DRAIN_LIMIT_MS);
     health_stopping(role->health);
     if (ingest_stop(role->ingest, deadline_ns, &role->ingested, &err) != OK) code = app_fail(role->app, &err);
@@ -151,6 +161,7 @@ static int stop(struct role *role)
     if (process_stop(role->process, deadline_ns, &role->processed, &err) != OK) code = app_fail(role->app, &err);
     monitor_stop(role->monitor);
     registry_server_stop(role->registry);
+    folder_lock_release(&role->lock);
     board_free(role->board);
     health_free(role->health);
     return code;
@@ -158,7 +169,7 @@ static int stop(struct role *role)
 
 int role_run(struct role *role, struct app *app, unsigned parts)
 {
-    *role = (struct role){.app = app, .health = health_new(), .board = board_new()};
+    *role = (struct role){.app = app, .lock.fd = -1, .health = health_new(), .board = board_new()};
     int64_t for_ms = 0;
     const char *duration = app_flag(app, "for");
     if (duration && (!clock_parse_duration(slice_of(duration), &for_ms) || for_ms > INT64_C(366) * 86400000)) {
@@ -177,6 +188,7 @@ int role_run(struct role *role, struct app *app, unsigned parts)
     int code = EXIT_DONE;
     enum status status = start(role, parts, &err);
     if (status == OK) {
+        role->started = true;
         say_addresses(role);
         wait_for_the_end(role, &signals, duration ? clock_deadline_ms(for_ms) : INT64_MAX);
     } else if (asked_to_stop(NULL)) {

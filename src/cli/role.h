@@ -4,6 +4,7 @@
 #define FDP_CLI_ROLE_H
 
 #include "cli/command.h"
+#include "cli/folder_lock.h"
 #include "ingestion/ingest.h"
 #include "monitoring/board.h"
 #include "monitoring/health.h"
@@ -12,11 +13,13 @@
 #include "simulator/simulator.h"
 #include "streaming/registry.h"
 
-enum role_part { ROLE_REGISTRY = 1, ROLE_SIMULATOR = 2, ROLE_INGEST = 4, ROLE_PROCESS = 8, ROLE_MONITOR = 16 };
+enum role_part { ROLE_REGISTRY = 1, ROLE_SIMULATOR = 2, ROLE_INGEST = 4, ROLE_PROCESS = 8, ROLE_MONITOR = 16, ROLE_LOCK = 32 };
 
 // Everything that one process runs; what is not part of it is NULL.
 struct role {
     struct app *app;
+    bool started; // all parts were
+    struct folder_lock lock;
     struct health *health;
     struct board *board;
     struct registry_server *registry;

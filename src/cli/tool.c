@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "cli/role.h"
-#include "net/http_client.h"
 
 enum status tool_stream(const struct app *app, struct stream **out, struct err *err)
 {
@@ -20,23 +19,6 @@ enum status tool_sink(const struct app *app, struct sink **out, struct err *err)
 {
     struct sink_params params = {.config = app->config, .log = &app->log, .read_only = true};
     return sink_open(out, &params, err);
-}
-
-static bool answers(const char *base)
-{
-    struct http_client *client = http_client_new(2000);
-    struct buf url, body;
-    struct err err;
-    int status = 0;
-    buf_init(&url, 1024);
-    buf_init(&body, BUF_MAX_HTTP_REPLY);
-    buf_printf(&url, "%s/subjects", base);
-    buf_append_byte(&url, '\0');
-    bool reached = http_client_request(client, "GET", url.data, NULL, (struct slice){0}, &status, &body, ERR_REGISTRY, &err) == OK;
-    buf_fini(&url);
-    buf_fini(&body);
-    http_client_free(client);
-    return reached;
 }
 
 static enum status start_private(const struct app *app, struct tool_registry *self, struct err *err)
@@ -55,7 +37,7 @@ enum status tool_registry_open(const struct app *app, struct tool_registry *out,
     char address[512];
     *out = (struct tool_registry){0};
     const char *url = role_registry_url(app->config, address);
-    if (!*app->config->streaming.registry.url && !strncmp(app->config->streaming.url, "embedded:", 9) && !answers(url)) {
+    if (!*app->config->streaming.registry.url && !strncmp(app->config->streaming.url, "embedded:", 9)) {
         TRY(start_private(app, out, err));
         url = registry_server_url(out->server);
     }

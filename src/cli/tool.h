@@ -12,8 +12,8 @@
 enum status tool_stream(const struct app *app, struct stream **out, struct err *err) MUST_CHECK;
 enum status tool_sink(const struct app *app, struct sink **out, struct err *err) MUST_CHECK;
 
-// A client of the pipeline's registry. When none answers on the configured address and the schemas are in the embedded log, a private one
-// is started for the time of the command.
+// A client of the pipeline's registry: streaming.registry.url, or, where that is empty and the schemas are in the embedded log, a private
+// registry on that very log for the time of the command. (Whatever answers on the default address may belong to another pipeline.)
 struct tool_registry {
     struct registry_client *client;
     struct registry_server *server; // the private one, or NULL

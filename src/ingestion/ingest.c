@@ -33,6 +33,7 @@ struct ingest {
     struct publication **publications;
     uint32_t publication_count;
     pthread_t feed_thread, publish_thread;
+    bool running; // the threads were started
 
     struct feed *feed;             // feed thread's
     struct symbols *symbols;       // feed thread's
@@ -333,7 +334,7 @@ static void ingest_free(struct ingest *self)
     free(self);
 }
 
-enum status ingest_start(struct ingest **out, const struct ingest_params *params, struct err *err)
+enum status ingest_new(struct ingest **out, const struct ingest_params *params, struct err *err)
 {
     struct ingest *self = calloc(1, sizeof *self);
     if (!self) abort();
@@ -348,20 +349,26 @@ enum status ingest_start(struct ingest **out, const struct ingest_params *params
     make_metrics(self);
     make_publications(self);
     self->symbols = symbols_new(params->metrics, (uint32_t)params->config->monitoring.symbols_max);
-    if (pthread_create(&self->feed_thread, NULL, feed_main, self) || pthread_create(&self->publish_thread, NULL, publish_main, self))
-        abort();
-    log_info(params->log, component, "ingestion started", "source", self->source.url, "symbols", log_number(self->source.symbol_count));
     *out = self;
     return OK;
+}
+
+void ingest_run(struct ingest *self)
+{
+    self->running = true;
+    if (pthread_create(&self->feed_thread, NULL, feed_main, self) || pthread_create(&self->publish_thread, NULL, publish_main, self))
+        abort();
+    log_info(self->params.log, component, "ingestion started", "source", self->source.url, "symbols",
+             log_number(self->source.symbol_count));
 }
 
 enum status ingest_stop(struct ingest *self, int64_t deadline_ns, struct ingest_summary *summary, struct err *err)
 {
     if (!self) return OK;
     atomic_store(&self->stop_ns, deadline_ns);
-    pthread_join(self->feed_thread, NULL);
+    if (self->running) pthread_join(self->feed_thread, NULL);
     self->source.ops->close(self->feed);
-    pthread_join(self->publish_thread, NULL);
+    if (self->running) pthread_join(self->publish_thread, NULL);
     if (summary) *summary = (struct ingest_summary){self->received, self->duplicates, self->published};
     bool failed = atomic_load(&self->failed);
     if (failed && err) *err = self->failure;

@@ -32,8 +32,11 @@ struct ingest_summary {
     uint64_t received, duplicates, published; // received = duplicates + published once it has stopped
 };
 
-// FATAL: the configuration or the stream cannot be used. RETRY: it was stopped while it waited for the registry.
-enum status ingest_start(struct ingest **out, const struct ingest_params *params, struct err *err) MUST_CHECK;
+// Makes everything that can fail; nothing moves yet. FATAL: the configuration or the stream cannot be used. RETRY: it was stopped while it
+// waited for the registry.
+enum status ingest_new(struct ingest **out, const struct ingest_params *params, struct err *err) MUST_CHECK;
+// Starts the threads.
+void ingest_run(struct ingest *ingest);
 
 // Stops the feed, publishes what was received, at most until the deadline. FATAL with the reason when a thread had failed.
 enum status ingest_stop(struct ingest *ingest, int64_t deadline_ns, struct ingest_summary *summary, struct err *err) MUST_CHECK;

@@ -195,6 +195,8 @@ static enum status encode_tick(struct publisher *self, const struct topic *topic
 {
     const struct batch *ticks = publication->ticks[topic_index];
     struct batch *records = publication->records[topic_index];
+    struct slice key = quote_text(publication->quotes, QUOTE_ID, (uint32_t)ticks->offset[row]);
+    if (!key.size) return err_set(err, REJECT, ERR_FEED, "the quote has no id");
     unsigned char frame[AVRO_FRAME_BYTES];
     avro_frame(topic->schema_id, frame);
     buf_reset(&self->value);
@@ -203,8 +205,7 @@ static enum status encode_tick(struct publisher *self, const struct topic *topic
     if (self->value.full) return err_set(err, REJECT, ERR_FEED, "the record would be longer than %d bytes", BUF_MAX_RECORD);
 
     uint32_t to = batch_row_begin(records);
-    struct slice key = quote_text(publication->quotes, QUOTE_ID, (uint32_t)ticks->offset[row]);
-    if (key.size) batch_set_slice(records, RECORD_KEY, to, key); // lives in the quotes, which outlive the append
+    batch_set_slice(records, RECORD_KEY, to, key); // lives in the quotes, which outlive the append
     batch_set_slice(records, RECORD_VALUE, to,
                     (struct slice){arena_copy(&records->arena, self->value.data, self->value.size), self->value.size});
     batch_set_int64(records, RECORD_TIMESTAMP, to, now_us);

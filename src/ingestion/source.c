@@ -36,9 +36,10 @@ static enum status read_symbols_file(struct map *symbols, const char *path, stru
 {
     FILE *file = fopen(path, "re");
     if (!file) return err_set(err, FATAL, ERR_CONFIG, "cannot read ingestion.symbols-file %s: %s", path, strerror(errno));
-    char line[256];
+    char *line = NULL;
+    size_t capacity = 0;
     enum status status = OK;
-    for (int number = 1; status == OK && fgets(line, sizeof line, file); number++) {
+    for (int number = 1; status == OK && getline(&line, &capacity, file) >= 0; number++) {
         char where[512];
         snprintf(where, sizeof where, "%.400s:%d", path, number);
         line[strcspn(line, "#\r\n")] = '\0';
@@ -46,6 +47,7 @@ static enum status read_symbols_file(struct map *symbols, const char *path, stru
         while (to > from && (line[to - 1] == ' ' || line[to - 1] == '\t')) to--;
         if (to > from) status = add_symbol(symbols, (struct slice){line + from, to - from}, where, err);
     }
+    free(line);
     fclose(file);
     return status;
 }

@@ -52,17 +52,17 @@ static const struct option_row rows[] = {
     {.name = "data", .type = OPTION_TEXT, AT(data), .fallback = "./fdp-data",
      .help = "Folder of the embedded log (stream.db) and the embedded store (store.db)."},
 
-    {.name = "log.level", .type = OPTION_WORD, .flags = OPTION_RELOADABLE, AT(log.level), .fallback = "info", .words = "debug info warn error",
+    {.name = "log.level", .type = OPTION_WORD, AT(log.level), .fallback = "info", .words = "debug info warn error",
      .help = "Lines below this level are not written."},
-    {.name = "log.format", .type = OPTION_WORD, .flags = OPTION_RELOADABLE, AT(log.format), .fallback = "text", .words = "text json",
+    {.name = "log.format", .type = OPTION_WORD, AT(log.format), .fallback = "text", .words = "text json",
      .help = "Text is for people, JSON for machines; one line per event in both."},
 
     {.name = "ingestion.source", .type = OPTION_TEXT, AT(ingestion.source), .fallback = "simulator:",
      .help = "Where quotes come from: \"simulator:\" starts the built-in market in this process and connects to it over loopback, \"yahoo:\" "
              "is the real feed, ws://HOST/PATH?version=2 or wss://... any server that speaks its protocol."},
-    {.name = "ingestion.symbols", .type = OPTION_LIST, .flags = OPTION_RELOADABLE, AT(ingestion.symbols), .fallback = "[]",
+    {.name = "ingestion.symbols", .type = OPTION_LIST, AT(ingestion.symbols), .fallback = "[]",
      .help = "Symbols to subscribe to. Empty: all of the built-in market, or about fifty well-known ones on any other source."},
-    {.name = "ingestion.symbols-file", .type = OPTION_TEXT, .flags = OPTION_RELOADABLE, AT(ingestion.symbols_file), .fallback = "",
+    {.name = "ingestion.symbols-file", .type = OPTION_TEXT, AT(ingestion.symbols_file), .fallback = "",
      .help = "File with one symbol per line, instead of a long list above; empty lines and lines that start with # are skipped."},
     {.name = "ingestion.symbols-per-connection", .type = OPTION_INT, AT(ingestion.symbols_per_connection), .fallback = "100", .min = 1,
      .max = 10000, .unit = "symbols",
@@ -81,7 +81,7 @@ static const struct option_row rows[] = {
      .unit = "quotes", .help = "Most quotes in one batch; a batch is sent on as soon as nothing more waits."},
     {.name = "ingestion.queue-batches", .type = OPTION_INT, AT(ingestion.queue_batches), .fallback = "4", .min = 1, .max = 1024,
      .unit = "batches", .help = "Batches that may wait between two stages; when they do, the stage before pauses."},
-    {.name = "ingestion.routes", .type = OPTION_OBJECTS, .flags = OPTION_RELOADABLE, AT(ingestion.routes), .element = &quote_route_table,
+    {.name = "ingestion.routes", .type = OPTION_OBJECTS, AT(ingestion.routes), .element = &quote_route_table,
      .fallback = "[" QUOTE_ROUTE("tickers.crypto", "quote_type = 41")
                  ", " QUOTE_ROUTE("tickers.currency", "quote_type = 14")
                  ", " QUOTE_ROUTE("tickers.stocks", "quote_type IS NOT NULL AND quote_type NOT IN (0, 5, 7, 14, 41)") "]",
@@ -113,7 +113,7 @@ static const struct option_row rows[] = {
      .help = "Where a group starts on a partition that it never read."},
     {.name = "processing.batch-rows", .type = OPTION_INT, AT(processing.batch_rows), .fallback = "10000", .min = 1, .max = 1000000,
      .unit = "records", .help = "Most records in one transaction; a batch is closed as soon as the store is free and something waits."},
-    {.name = "processing.routes", .type = OPTION_OBJECTS, .flags = OPTION_RELOADABLE, AT(processing.routes), .element = &tick_route_table,
+    {.name = "processing.routes", .type = OPTION_OBJECTS, AT(processing.routes), .element = &tick_route_table,
      .fallback = "[" TICK_ROUTE("tickers.stocks", "stocks")
                  ", " TICK_ROUTE("tickers.crypto", "crypto")
                  ", " TICK_ROUTE("tickers.currency", "currency") "]",

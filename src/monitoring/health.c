@@ -17,10 +17,10 @@ struct part {
 };
 
 struct health {
-    pthread_mutex_t mutex; // guards parts and stopping, and is held while parts are asked
+    pthread_mutex_t mutex; // guards parts, started and stopping, and is held while parts are asked
     struct part parts[MAX_PARTS];
     int part_count;
-    bool stopping;
+    bool started, stopping;
     _Atomic int64_t beat_ns;
 };
 
@@ -53,6 +53,13 @@ void health_beat(struct health *health)
     atomic_store(&health->beat_ns, clock_mono_ns());
 }
 
+void health_started(struct health *health)
+{
+    pthread_mutex_lock(&health->mutex);
+    health->started = true;
+    pthread_mutex_unlock(&health->mutex);
+}
+
 void health_stopping(struct health *health)
 {
     pthread_mutex_lock(&health->mutex);
@@ -68,8 +75,8 @@ bool health_alive(struct health *health)
 bool health_ready(struct health *health, struct buf *out)
 {
     pthread_mutex_lock(&health->mutex);
-    bool ready = !health->stopping;
-    if (!ready) buf_append_text(out, "stopping\n");
+    bool ready = health->started && !health->stopping;
+    if (!ready) buf_append_text(out, health->stopping ? "stopping\n" : "starting\n");
     for (int i = 0; i < health->part_count && !health->stopping; i++) {
         const char *why = "";
         bool part_ready = health->parts[i].check(health->parts[i].part, &why);

@@ -22,6 +22,8 @@ void health_free(struct health *health);
 void health_add(struct health *health, const char *name, health_check_fn *check, const void *part);
 // The role's loop says that it turns.
 void health_beat(struct health *health);
+// All parts are there: until then the role is not ready.
+void health_started(struct health *health);
 // From now on the role is not ready and no part is asked any more.
 void health_stopping(struct health *health);
 

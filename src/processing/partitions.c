@@ -61,6 +61,34 @@ static enum status check_position(struct stream *stream, const char *topic, cons
     return check_last_record(stream, topic, claim, err);
 }
 
+static bool read_position(void *context, uint32_t count, const char *const *names, const struct sink_cell *cells)
+{
+    (void)count, (void)names;
+    struct sink_partition *partition = context;
+    partition->first_offset = cells[0].integer;
+    partition->next_offset = cells[1].integer;
+    partition->last_timestamp_us = cells[2].integer;
+    partition->last_crc = (uint32_t)cells[3].integer;
+    partition->id = cells[4].integer;
+    return false;
+}
+
+// The stored position without taking it: a start that has to be refused must not fence a worker that works. `partition->id` stays 0 when
+// there is none yet.
+static enum status look(struct sink *sink, struct sink_partition *partition, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql, 2048);
+    buf_printf(&sql,
+               "SELECT first_offset, next_offset, last_timestamp, last_crc, id FROM fdp_offsets"
+               " WHERE consumer_group = '%s' AND topic = '%s' AND partition = %d",
+               partition->group, partition->topic, partition->partition);
+    buf_append_byte(&sql, '\0');
+    enum status status = sink->ops->query(sink, sql.data, read_position, partition, err);
+    buf_fini(&sql);
+    return status;
+}
+
 static enum status claim_partition(struct partitions *self, const char *topic, uint32_t topic_index, int32_t partition,
                                    struct stream *stream, struct sink *sink, const struct config *config, uint64_t *backlog,
                                    struct err *err)
@@ -73,12 +101,25 @@ static enum status claim_partition(struct partitions *self, const char *topic, u
     snprintf(claim->topic, sizeof claim->topic, "%s", topic);
     claim->next_offset = strcmp(config->processing.start, "latest") ? marks.low : marks.high;
     TRY(sink->ops->claim(sink, claim, err));
-    TRY(check_position(stream, topic, claim, &marks, err));
+    TRY(check_position(stream, topic, claim, &marks, err)); // it may have moved since the look
     self->sources[self->count] = (struct pipeline_source){claim->id, topic_index, partition};
     self->read_offset[self->count] = claim->next_offset;
     self->count++;
     *backlog += (uint64_t)(marks.high - claim->next_offset);
     return OK;
+}
+
+static enum status check_partition(const char *topic, int32_t partition, struct stream *stream, struct sink *sink,
+                                   const struct config *config, struct err *err)
+{
+    struct stream_watermarks marks;
+    struct sink_partition stored = {.partition = partition};
+    snprintf(stored.group, sizeof stored.group, "%s", config->processing.group);
+    snprintf(stored.topic, sizeof stored.topic, "%s", topic);
+    TRY(look(sink, &stored, err));
+    if (!stored.id) return OK;
+    TRY(stream->ops->watermarks(stream, topic, partition, &marks, err));
+    return check_position(stream, topic, &stored, &marks, err);
 }
 
 static int32_t partitions_of(const struct stream_topic *topics, uint32_t count, const char *name)
@@ -111,6 +152,9 @@ enum status partitions_claim(struct partitions *self, const struct pipeline *pip
     self->sources = calloc(total + 1, sizeof *self->sources);
     self->read_offset = calloc(total + 1, sizeof *self->read_offset);
     if (!self->claims || !self->sources || !self->read_offset) abort();
+    for (uint32_t i = 0; i < name_count && status == OK; i++)
+        for (int32_t p = 0; p < partitions_of(topics, topic_count, names[i]) && status == OK; p++)
+            status = check_partition(names[i], p, stream, sink, config, err);
     for (uint32_t i = 0; i < name_count && status == OK; i++)
         for (int32_t p = 0; p < partitions_of(topics, topic_count, names[i]) && status == OK; p++)
             status = claim_partition(self, names[i], i, p, stream, sink, config, backlog, err);

@@ -304,6 +304,18 @@ static enum column_type type_of_declaration(const char *declared)
     return COLUMN_TEXT;
 }
 
+static bool is_view(struct sqlite_sink *self, const char *name)
+{
+    sqlite3_stmt *statement = NULL;
+    bool view = false;
+    if (sqlite3_prepare_v2(self->db, "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1", -1, &statement, NULL) == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+        view = sqlite3_step(statement) == SQLITE_ROW;
+    }
+    sqlite3_finalize(statement);
+    return view;
+}
+
 static enum status sqlite_table(struct sink *sink, const char *name, struct arena *arena, struct row_type **out, struct err *err)
 {
     enum { MAX_COLUMNS = 2000 }; // SQLite's own limit
@@ -324,6 +336,7 @@ static enum status sqlite_table(struct sink *sink, const char *name, struct aren
     }
     sqlite3_finalize(statement);
     if (!count) return err_set(err, REJECT, ERR_STORAGE, "the store has no table %s", name);
+    if (is_view(of(sink), name)) return err_set(err, REJECT, ERR_STORAGE, "%s is a view: rows cannot be stored in it", name);
     *out = arena_alloc(arena, sizeof **out);
     **out = (struct row_type){arena_copy(arena, name, strlen(name)), count, columns};
     return OK;

@@ -84,8 +84,8 @@ static enum status read_file(const char *path, struct buf *text, struct err *err
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return err_set(err, FATAL, ERR_CONFIG, "cannot read the schema %s: %s", path, strerror(errno));
     char chunk[4096];
-    ssize_t got;
-    while ((got = read(fd, chunk, sizeof chunk)) > 0) buf_append(text, chunk, (size_t)got);
+    ssize_t got = 0;
+    while (!text->full && (got = read(fd, chunk, sizeof chunk)) > 0) buf_append(text, chunk, (size_t)got);
     int why = errno;
     close(fd);
     if (got < 0) return err_set(err, FATAL, ERR_CONFIG, "cannot read the schema %s: %s", path, strerror(why));

@@ -35,6 +35,8 @@ def test_kill_at_random_moments(fdp):
         if rng.random() < 0.8:
             role.address("monitoring")  # else: in the middle of starting
         time.sleep(rng.uniform(0, 1.0))
+        if rng.random() < 0.2 and (fdp.data / "stream.db").exists():
+            fdp.run("topics", "list", "--data", fdp.data)  # somebody looks at it; it may be too early for an answer
         code, _, err = role.stop(signal.SIGKILL)
         assert code == -signal.SIGKILL, f"ended by itself: {err}"
         if not (fdp.data / "stream.db").exists():

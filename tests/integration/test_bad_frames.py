@@ -45,6 +45,7 @@ BAD = {
     envelope(quote(b"NAN", float("nan"))): None,
     envelope(quote(b"INF", float("inf"))): None,
     envelope(quote(b"NOPRICE", None)): "price",
+    envelope(quote(b"")): "no id",
     envelope(quote(b"HEARTBEAT", 1, 7)): "no route",
 }
 

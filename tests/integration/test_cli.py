@@ -92,6 +92,9 @@ def test_check_of_the_default_configuration_finds_nothing(fdp):
         ("processing.routes=[{topic: tickers.stocks, table: stocks, select: 'SELECT id FROM tick'}]", ["price"]),
         ("ingestion.routes=[{topic: tickers.stocks, select: 'DROP TABLE quote'}]", ["ingestion.routes[0]"]),
         ("storage.url=mysql://x", ["sqlite:"]),
+        ("processing.routes=[{topic: tickers.stocks, table: finance_data_ingress, select: SELECT * FROM tick}]", ["is a view"]),
+        ("ingestion.symbols-file=/nowhere/symbols", ["/nowhere/symbols"]),
+        ("ingestion.source=gopher://x", ["ingestion.source"]),
     ],
 )
 def test_check_names_the_problem(fdp, setting, words):

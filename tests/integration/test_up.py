@@ -143,3 +143,72 @@ def test_replay_of_a_bad_file_names_the_line(fdp, tmp_path):
     recorded.write_text("time,id,price\n2026-08-13T12:00:00Z,AAPL,ten\n")
     done = fdp.run("simulate", "--replay", recorded, "--set", "simulator.listen=127.0.0.1:0", "--for", "1s")
     assert done.returncode == 4 and "recorded.csv" in done.stderr and "line 2" in done.stderr and "price" in done.stderr
+
+
+def looking(fdp):
+    """Everything that only looks."""
+    for command in (["topics", "list"], ["topics", "describe", "tickers.crypto"], ["topics", "tail", "tickers.crypto", "-n", "1"], ["schemas", "list"],
+                    ["sql", "SELECT COUNT(*) FROM stocks"], ["reconcile"], ["quarantine", "list"], ["check"], ["preview", "tickers.stocks"]):
+        fdp(*command, "--data", fdp.data)
+
+
+def test_looking_at_a_running_pipeline_takes_nothing_from_it(fdp):
+    """The tools are processes of their own on the same files: they must leave the files' locks and logs to the pipeline."""
+    import os
+    import signal
+
+    role = fdp.up("--set", "simulator.rate=2000")
+    role.address("monitoring")
+    wait_for(lambda: fdp.count("finance_data_ingress") > 0, "rows")
+    looking(fdp)
+    files = [os.readlink(f"/proc/{role.process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{role.process.pid}/fd")]
+    assert not [file for file in files if ".db" in file and file.endswith("(deleted)")], files
+    before = json.loads(fdp("topics", "list", "--data", fdp.data, "--json"))
+    wait_for(lambda: json.loads(fdp("topics", "list", "--data", fdp.data, "--json")) != before, "new records seen from outside")
+    looking(fdp)
+    role.stop(signal.SIGKILL)
+    assert_sums(fdp.up_for("1s"))
+    fdp("reconcile", "--data", fdp.data, "--deep")
+
+
+def test_tail_follow_shows_new_records(fdp):
+    role = fdp.up("--set", "simulator.rate=200")
+    role.address("monitoring")
+    wait_for(lambda: fdp.count("crypto") > 0, "rows")
+    tail = fdp.start("topics", "tail", "tickers.crypto", "--from", "latest", "--follow", "--data", fdp.data)
+    tail.read_until(rb'("_offset":\d+.*\n.*\n.*\n)')
+    tail.process.kill()
+    assert role.stop()[0] == 0
+
+
+def test_second_up_on_the_same_folder_is_refused_and_harms_nothing(fdp):
+    role = fdp.up("--set", "simulator.rate=500")
+    role.address("monitoring")
+    done = fdp.run("up", "--data", fdp.data, "--for", "5s", "--set", "monitoring.listen=127.0.0.1:0", "--set", "streaming.registry.listen=127.0.0.1:0",
+                   "--set", "simulator.listen=127.0.0.1:0")
+    assert done.returncode == 6 and str(role.process.pid) in done.stderr, done.stderr
+    before = fdp.count("finance_data_ingress")
+    wait_for(lambda: fdp.count("finance_data_ingress") > before, "the first goes on")
+    assert role.stop()[0] == 0
+
+
+def test_worker_that_cannot_start_fences_nobody(fdp):
+    role = fdp.up("--set", "simulator.rate=500")
+    registry, _ = role.address("registry"), role.address("monitoring")
+    done = fdp.run("process", "--data", fdp.data, "--set", f"streaming.registry.url={registry}", "--set", "monitoring.listen=300.0.0.1:1")
+    assert done.returncode == 3, done.stderr
+    before = fdp.count("finance_data_ingress")
+    wait_for(lambda: fdp.count("finance_data_ingress") > before, "the first goes on")
+    assert role.stop()[0] == 0
+
+
+def test_removed_data_folder_is_noticed(fdp):
+    import shutil
+
+    role = fdp.up("--set", "simulator.rate=100")
+    role.address("monitoring")
+    wait_for(lambda: fdp.count("finance_data_ingress") > 0, "rows")
+    shutil.rmtree(fdp.data)
+    role.process.wait(timeout=60)
+    code, _, err = role.stop()
+    assert code == 6 and "removed" in err, err

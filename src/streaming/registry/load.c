@@ -119,7 +119,7 @@ static enum status load_one(void *context, const char *topic, int version, struc
     if (status == OK) status = registry_lookup(loading->client, subject, schema, &id, err);
     if (status == REJECT && (status = registry_register(loading->client, subject, schema, &id, err)) == OK) {
         loading->loaded++;
-        log_info(loading->log, "registry", "schema loaded", "subject", subject, "file", log_number(version), "id", log_number(id));
+        log_info(loading->log, "registry", "schema loaded", "subject", subject, "version", log_number(version), "id", log_number(id));
     }
     free(schema);
     return status == OK ? OK : err_context(err, "%s/v%d.avsc", topic, version);

@@ -29,6 +29,10 @@ static void test_ready_only_while_every_part_is(void **state)
     bool first = true, second = false;
     health_add(health, "processing", part_ready, &first);
     health_add(health, "ingestion", part_ready, &second);
+    second = true;
+    assert_false(is_ready(health, "starting\nprocessing: ready\ningestion: ready\n"));
+    health_started(health);
+    second = false;
     assert_false(is_ready(health, "processing: ready\ningestion: the feed is not connected\n"));
     second = true;
     assert_true(is_ready(health, "processing: ready\ningestion: ready\n"));
