@@ -36,16 +36,26 @@ int cmd_up(struct app *app)
     return code;
 }
 
+// One role, monitored on a port of its own unless the configuration names one, so that all roles can run on one machine.
+static int run_monitored(struct app *app, unsigned parts, const char *listen)
+{
+    struct err err;
+    struct role role;
+    for (size_t i = 0; i < config_options.count; i++) {
+        if (strcmp(config_options.rows[i].name, "monitoring.listen") != 0 || strcmp(app->values.origins[i], "default") != 0) continue;
+        if (option_load_set(&config_options, &app->values, listen, "default of this role", &err) != OK) return app_fail(app, &err);
+    }
+    return role_run(&role, app, parts | ROLE_MONITOR);
+}
+
 int cmd_ingest(struct app *app)
 {
-    struct role role;
-    return role_run(&role, app, ROLE_INGEST | ROLE_MONITOR);
+    return run_monitored(app, ROLE_INGEST, "monitoring.listen=127.0.0.1:8083");
 }
 
 int cmd_process(struct app *app)
 {
-    struct role role;
-    return role_run(&role, app, ROLE_PROCESS | ROLE_MONITOR);
+    return run_monitored(app, ROLE_PROCESS, "monitoring.listen=127.0.0.1:8084");
 }
 
 int cmd_registry(struct app *app)

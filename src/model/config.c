@@ -124,7 +124,7 @@ static const struct option_row rows[] = {
      .help = "The store: \"sqlite:\" is a database in the data folder, sqlite:FILE one elsewhere."},
 
     {.name = "monitoring.listen", .type = OPTION_TEXT, AT(monitoring.listen), .fallback = "127.0.0.1:8080",
-     .help = "Where metrics, health and the web page are served; port 0 picks a free one."},
+     .help = "Where metrics, health and the web page are served; port 0 picks a free one. Unless it is set, fdp ingest uses port 8083 and fdp process 8084."},
     {.name = "monitoring.symbols-max", .type = OPTION_INT, AT(monitoring.symbols_max), .fallback = "1000", .max = 1000000, .unit = "symbols",
      .help = "Most symbols with metrics of their own; all others share the label \"other\"."},
 

@@ -14,7 +14,7 @@ struct client {
     struct client *next, *previous;
     struct clients *clients;
     struct websocket *socket;
-    bool version2, slow;
+    bool version2;
     struct slot *slots;
     uint32_t slot_count, slot_capacity;
 };
@@ -85,19 +85,28 @@ static void note_subscriptions(struct clients *self, int64_t change)
 
 // --- Sending ---
 
+static size_t queue_share(const struct clients *clients)
+{
+    size_t share = CLIENTS_QUEUE_TOTAL / (clients->count ? clients->count : 1);
+    if (share > CLIENT_QUEUE_MAX) return CLIENT_QUEUE_MAX;
+    return share < CLIENT_QUEUE_MIN ? CLIENT_QUEUE_MIN : share;
+}
+
 static void send_frame(struct client *client, const struct frame *frame)
 {
+    struct clients *clients = client->clients;
     struct slice text = client->version2 ? frame_version2(frame) : frame_version1(frame);
+    size_t share = queue_share(clients);
     uint64_t dropped = 0;
-    while (!websocket_send(client->socket, text)) {
+    while (websocket_queued(client->socket) > share || !websocket_send(client->socket, text)) {
         if (!websocket_drop_oldest(client->socket)) return; // it is closing
         dropped++;
     }
-    metric_add(client->clients->sent, 1);
+    metric_add(clients->sent, 1);
     if (!dropped) return;
-    metric_add(client->clients->dropped, dropped);
-    if (!client->slow) log_warn(client->clients->log, component, "a client reads too slowly; its oldest ticks are dropped");
-    client->slow = true;
+    metric_add(clients->dropped, dropped);
+    if (!clients->slow_said) log_warn(clients->log, component, "a client reads too slowly; its oldest ticks are dropped");
+    clients->slow_said = true;
 }
 
 void clients_send(struct clients *clients, uint32_t instrument, const struct frame *frame)
@@ -109,7 +118,7 @@ void clients_send(struct clients *clients, uint32_t instrument, const struct fra
 bool clients_are_behind(const struct clients *clients)
 {
     for (const struct client *client = clients->first; client; client = client->next)
-        if (websocket_queued(client->socket) > CLIENT_QUEUE_MAX / 2) return true;
+        if (websocket_queued(client->socket) > queue_share(clients) / 2) return true;
     return false;
 }
 
@@ -203,7 +212,7 @@ static void on_opened(void *owner, struct websocket *socket)
     if (clients->first) clients->first->previous = client;
     clients->first = client;
     websocket_set_owner(socket, client);
-    metric_set(clients->connected, metric_value(clients->connected) + 1);
+    metric_set(clients->connected, ++clients->count);
     log_debug(clients->log, component, "a client has connected", "version", client->version2 ? "2" : "1");
 }
 
@@ -229,7 +238,7 @@ static void on_closed(void *owner, struct websocket *socket, const char *why)
     if (client->next) client->next->previous = client->previous;
     free(client->slots);
     free(client);
-    metric_set(clients->connected, metric_value(clients->connected) - 1);
+    metric_set(clients->connected, --clients->count);
 }
 
 const struct websocket_events clients_events = {on_opened, on_message, on_pong, on_closed};

@@ -13,7 +13,14 @@
 #include "net/websocket.h"
 #include "simulator/frame.h"
 
-enum { CLIENT_SLOTS_CAPPED = 100, CLIENT_SLOTS_MAX = 1000000, CLIENT_QUEUE_MAX = 4 << 20, CLIENT_MESSAGE_MAX = 256 << 10 };
+enum {
+    CLIENT_SLOTS_CAPPED = 100,
+    CLIENT_SLOTS_MAX = 1000000,
+    CLIENT_MESSAGE_MAX = 256 << 10,
+    CLIENT_QUEUE_MAX = 4 << 20,    // bytes that may wait for one client ...
+    CLIENT_QUEUE_MIN = 32 << 10,   // ... down to this, so that many clients that do not read ...
+    CLIENTS_QUEUE_TOTAL = 64 << 20 // ... share this
+};
 
 struct client;
 
@@ -34,6 +41,8 @@ struct clients {
     struct metric_registry *metrics;
 
     struct client *first;
+    uint32_t count;
+    bool slow_said;                  // the log has it; after that only the metric counts
     struct subscribers *subscribers; // by instrument
     uint32_t *active, active_count;  // the instruments that somebody wants, in an order that mixes classes
     uint32_t *active_at;             // place of each instrument there

@@ -5,7 +5,7 @@ import re
 import urllib.error
 import urllib.request
 
-from conftest import wait_for
+from conftest import BINARY, wait_for
 
 
 def get(url, headers=None):
@@ -212,3 +212,27 @@ def test_removed_data_folder_is_noticed(fdp):
     role.process.wait(timeout=60)
     code, _, err = role.stop()
     assert code == 6 and "removed" in err, err
+
+
+def test_market_with_clients_that_do_not_read_is_bounded(fdp):
+    import base64
+    import os
+    import socket
+
+    market = fdp.start("simulate", "--set", "simulator.listen=127.0.0.1:0", "--set", "simulator.rate=100000")
+    port = int(re.search(r":(\d+)/", market.address("simulator")).group(1))
+    message = b'{"subscribe":["AAPL"]}'
+    clients = []
+    for _ in range(200):
+        client = socket.create_connection(("127.0.0.1", port))
+        client.sendall(b"GET /?version=2 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                       b"Sec-WebSocket-Key: " + base64.b64encode(os.urandom(16)) + b"\r\n\r\n")
+        client.sendall(bytes([0x81, 0x80 | len(message)]) + bytes(4) + message)
+        clients.append(client)
+    wait_for(lambda: "too slowly" in market.stderr(), "a word about slow clients")
+    resident = int(re.search(r"VmHWM:\s+(\d+) kB", (open(f"/proc/{market.process.pid}/status").read())).group(1))
+    assert market.stderr().count("too slowly") == 1
+    assert resident < 400 << 10 or "san" in BINARY.parent.name, f"{resident} kB"  # a sanitizer has memory of its own
+    for client in clients:
+        client.close()
+    assert market.stop()[0] == 0
