@@ -30,7 +30,7 @@ scripts() { find . -path './build*' -prune -o -name '*.sh' -print0 | xargs -0 sh
 spelling() {
     codespell --ignore-words tools/codespell.txt --skip './build*,./.git,./tests/fuzz/corpus,./tests/case,*.tsv,*.pyc,LICENSE,./fdp-data'
 }
-yaml() { yamllint --strict config .yamllint .clang-format; }
+yaml() { yamllint --strict -c tools/yamllint.yaml config tools/yamllint.yaml .clang-format; }
 python() { find . -path './build*' -prune -o -name '*.py' -print0 | xargs -0 pyflakes3; }
 manuals() {
     # Pages that are not installed here cannot be found: no fault of the page.

@@ -45,6 +45,22 @@ static inline void fixture_fini(struct fixture *fixture)
     nftw(fixture->folder, fixture_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+// For cmocka: a test whose state is a fixture.
+static inline int fixture_setup(void **state)
+{
+    *state = calloc(1, sizeof(struct fixture));
+    assert_non_null(*state);
+    fixture_init(*state);
+    return 0;
+}
+
+static inline int fixture_teardown(void **state)
+{
+    fixture_fini(*state);
+    free(*state);
+    return 0;
+}
+
 // A call that must succeed; its error text is shown when it does not.
 #define must(fixture, call)                                                                                                                \
     do {                                                                                                                                   \

@@ -10,22 +10,6 @@
 
 #define TOPIC "ticks"
 
-static int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    assert_non_null(fixture);
-    fixture_init(fixture);
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_fini(*state);
-    free(*state);
-    return 0;
-}
-
 static enum status try_open(struct fixture *fixture, const char *url, bool read_only)
 {
     struct config config = {.data = fixture->folder, .streaming.url = url};
@@ -526,7 +510,7 @@ static void test_poll_of_a_damaged_log_is_fatal(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_record_partition_agrees_with_java),
         T(test_open_puts_the_log_where_the_url_says),

@@ -11,22 +11,6 @@
 
 #define TOPIC "ticks"
 
-static int setup(void **state)
-{
-    struct fixture *fixture = calloc(1, sizeof *fixture);
-    assert_non_null(fixture);
-    fixture_init(fixture);
-    *state = fixture;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_fini(*state);
-    free(*state);
-    return 0;
-}
-
 static void expect_exit_0(pid_t child)
 {
     int status;
@@ -282,7 +266,7 @@ static void test_flush_while_another_process_writes_answers_again(void **state)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         T(test_appending_and_reading_from_two_processes_loses_nothing), T(test_poll_is_woken_by_another_process),
         T(test_kill_of_an_appender_loses_and_doubles_nothing),          T(test_flush_at_a_file_limit_answers_again_and_works_later),
