@@ -181,6 +181,14 @@ const char *text_nearest(const char *name, const char *const *names, size_t coun
     return nearest;
 }
 
+uint32_t text_number(const char **names, uint32_t *count, const char *name)
+{
+    uint32_t i = 0;
+    while (i < *count && strcmp(names[i], name)) i++;
+    if (i == *count) names[(*count)++] = name;
+    return i;
+}
+
 uint64_t text_hash(const void *data, size_t size)
 {
     const unsigned char *p = data;

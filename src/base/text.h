@@ -55,6 +55,9 @@ ptrdiff_t text_base64_decode(const char *text, size_t size, void *out);
 // Of `names`, the one most like `name` when it is near enough to be a slip of the finger, else NULL.
 const char *text_nearest(const char *name, const char *const *names, size_t count);
 
+// The place of `name` among the few `names`; a new one is put at the end, for which there must be room.
+uint32_t text_number(const char **names, uint32_t *count, const char *name);
+
 // 64-bit hash for tables in memory (not stored, not for hostile keys without a cap on the table).
 uint64_t text_hash(const void *data, size_t size);
 

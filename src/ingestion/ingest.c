@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/halt.h"
 #include "base/queue.h"
 #include "ingestion/feed.h"
 #include "ingestion/publish.h"
@@ -18,8 +19,6 @@ static const char component[] = "ingestion";
 
 enum {
     POLL_MS = 200, // how often an idle thread looks whether it should stop
-    BACKOFF_MIN_MS = 50,
-    BACKOFF_MAX_MS = 5000,
     RETAIN_INTERVAL_MS = 10000,
 };
 
@@ -43,10 +42,8 @@ struct ingest {
     uint64_t published;     // publish thread's
     int64_t next_retain_ns; // publish thread's
 
-    _Atomic int64_t stop_ns; // deadline once stopping, else 0
-    atomic_bool failed, stream_down;
-    pthread_mutex_t failure_lock;
-    struct err failure;
+    struct halt halt;
+    atomic_bool stream_down;
 
     struct metric *received_total, *duplicates_total, *published_total, *rejected_total, *append_errors, *retained, *queue_fill;
     struct metric *stage_append, *stage_encode, *stage_published;
@@ -54,26 +51,9 @@ struct ingest {
 
 static void fail(struct ingest *self, const struct err *err)
 {
-    pthread_mutex_lock(&self->failure_lock);
-    if (!atomic_load(&self->failed)) {
-        self->failure = *err;
-        atomic_store(&self->failed, true);
-        log_err(self->params.log, LOG_ERROR, component, "ingestion stops", err);
-    }
-    pthread_mutex_unlock(&self->failure_lock);
+    halt_fail(&self->halt, err);
     queue_close(self->idle);
     queue_close(self->ready);
-}
-
-static bool stopping(struct ingest *self)
-{
-    return atomic_load(&self->stop_ns) || atomic_load(&self->failed);
-}
-
-static bool past_deadline(struct ingest *self)
-{
-    int64_t stop_ns = atomic_load(&self->stop_ns);
-    return atomic_load(&self->failed) || (stop_ns && clock_mono_ns() >= stop_ns);
 }
 
 // --- Feed thread ---
@@ -117,7 +97,7 @@ static enum status feed_until_stopped(struct ingest *self, uint8_t *keep, struct
 {
     void *item = NULL;
     struct publication *publication = NULL;
-    while (!stopping(self)) {
+    while (!halt_asked(&self->halt)) {
         if (!publication) {
             if (queue_pop(self->idle, &item, clock_deadline_ms(POLL_MS)) != OK) continue;
             publication = item;
@@ -132,7 +112,7 @@ static enum status feed_until_stopped(struct ingest *self, uint8_t *keep, struct
         if (queue_push(self->ready, publication, clock_deadline_ms(wait_ms)) == OK) publication = NULL;
         metric_set(self->queue_fill, (double)queue_fill(self->ready));
     }
-    while (publication && !past_deadline(self))
+    while (publication && !halt_due(&self->halt))
         if (queue_push(self->ready, publication, clock_deadline_ms(POLL_MS)) == OK) publication = NULL;
     return OK;
 }
@@ -166,19 +146,17 @@ static enum status append_group(struct ingest *self, const struct group *group, 
 
 static enum status append(struct ingest *self, const struct group *group, struct err *err)
 {
-    int64_t wait_ms = BACKOFF_MIN_MS;
+    struct backoff backoff = {0};
     enum status status;
     while ((status = append_group(self, group, err)) == AGAIN || status == RETRY) {
         metric_add(self->append_errors, 1);
-        if (!atomic_exchange(&self->stream_down, true))
-            log_err(self->params.log, LOG_WARN, component, "the stream does not take records; the feed waits", err);
-        for (int64_t end_ns = clock_deadline_ms(wait_ms); clock_mono_ns() < end_ns && !past_deadline(self);)
-            clock_sleep_until(clock_deadline_ms(BACKOFF_MIN_MS));
-        if (past_deadline(self)) return FATAL;
-        wait_ms = wait_ms < BACKOFF_MAX_MS ? 2 * wait_ms : BACKOFF_MAX_MS;
+        atomic_store(&self->stream_down, true);
+        if (!halt_back_off(&self->halt, &backoff, "the stream does not take records; the feed waits", err)) return FATAL;
     }
-    if (status == OK && atomic_exchange(&self->stream_down, false)) log_info(self->params.log, component, "the stream takes records again");
-    return status;
+    if (status != OK) return status;
+    atomic_store(&self->stream_down, false);
+    halt_back_on(&self->halt, &backoff, "the stream takes records again");
+    return OK;
 }
 
 static void count_published(struct ingest *self, const struct publication *publication)
@@ -330,7 +308,7 @@ static void ingest_free(struct ingest *self)
     registry_client_close(self->registry);
     queue_free(self->idle);
     queue_free(self->ready);
-    pthread_mutex_destroy(&self->failure_lock);
+    halt_fini(&self->halt);
     free(self);
 }
 
@@ -339,7 +317,7 @@ enum status ingest_new(struct ingest **out, const struct ingest_params *params, 
     struct ingest *self = calloc(1, sizeof *self);
     if (!self) abort();
     self->params = *params;
-    pthread_mutex_init(&self->failure_lock, NULL);
+    halt_init(&self->halt, params->log, component);
     enum status status = open_publisher(self, err);
     if (status == OK) status = open_feed(self, err);
     if (status != OK) {
@@ -365,21 +343,20 @@ void ingest_run(struct ingest *self)
 enum status ingest_stop(struct ingest *self, int64_t deadline_ns, struct ingest_summary *summary, struct err *err)
 {
     if (!self) return OK;
-    atomic_store(&self->stop_ns, deadline_ns);
+    halt_ask(&self->halt, deadline_ns);
     if (self->running) pthread_join(self->feed_thread, NULL);
     self->source.ops->close(self->feed);
     if (self->running) pthread_join(self->publish_thread, NULL);
     if (summary) *summary = (struct ingest_summary){self->received, self->duplicates, self->published};
-    bool failed = atomic_load(&self->failed);
-    if (failed && err) *err = self->failure;
+    enum status status = halt_result(&self->halt, err);
     ingest_free(self);
-    return failed ? FATAL : OK;
+    return status;
 }
 
 bool ingest_ready(const struct ingest *self, const char **why)
 {
     *why = "";
-    if (atomic_load(&self->failed))
+    if (halt_failed(&self->halt))
         *why = "ingestion has stopped after an error; see the log";
     else if (atomic_load(&self->stream_down))
         *why = "the stream does not take records";
@@ -390,5 +367,5 @@ bool ingest_ready(const struct ingest *self, const char **why)
 
 bool ingest_failed(const struct ingest *self)
 {
-    return atomic_load(&self->failed);
+    return halt_failed(&self->halt);
 }

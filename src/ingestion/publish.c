@@ -59,7 +59,7 @@ static enum status topic_schema(struct topic *topic, const char *schemas, struct
     return status;
 }
 
-static enum status topic_open(struct publisher *self, struct topic *topic, const struct config *config, struct registry_client *registry,
+static enum status topic_open(struct topic *topic, struct publisher *self, const struct config *config, struct registry_client *registry,
                               struct err *err)
 {
     TRY(topic_schema(topic, config->streaming.schemas, registry, err));
@@ -78,15 +78,12 @@ static enum status publisher_open(struct publisher *self, const struct config *c
     struct transform_route *routes = arena_calloc(&self->arena, self->route_count, sizeof *routes);
     for (uint32_t i = 0; i < self->route_count; i++) {
         const struct config_route *route = &config->ingestion.routes.items[i];
-        uint32_t at = 0;
-        while (at < self->topic_count && strcmp(self->topics[at].name, route->topic)) at++;
-        if (at == self->topic_count) {
-            self->topic_names[self->topic_count] = route->topic;
-            self->topics[self->topic_count++].name = route->topic;
-            TRY(topic_open(self, &self->topics[at], config, registry, err));
-        }
+        uint32_t at = text_number(self->topic_names, &self->topic_count, route->topic);
+        struct topic *topic = &self->topics[at];
+        topic->name = route->topic;
+        if (!topic->schema) TRY(topic_open(topic, self, config, registry, err));
         self->route_topic[i] = at;
-        routes[i] = (struct transform_route){arena_printf(&self->arena, "ingestion.routes[%u]", i), route->select, self->topics[at].type};
+        routes[i] = (struct transform_route){arena_printf(&self->arena, "ingestion.routes[%u]", i), route->select, topic->type};
     }
     return transform_new(&quote_row_type, routes, self->route_count, &self->transform, err);
 }

@@ -34,15 +34,6 @@ struct pipeline {
 
 // --- Setting up ---
 
-// The index of `name` among the `count` names, added when it is new.
-static uint32_t index_of(const char **names, uint32_t *count, const char *name)
-{
-    uint32_t i = 0;
-    while (i < *count && strcmp(names[i], name)) i++;
-    if (i == *count) names[(*count)++] = name;
-    return i;
-}
-
 static enum status find_tables(struct pipeline *self, const struct pipeline_params *params, struct err *err)
 {
     for (uint32_t i = 0; i < self->table_count; i++) {
@@ -65,7 +56,7 @@ static enum status topic_open(struct pipeline *self, uint32_t index, const struc
     for (uint32_t i = 0; i < config->processing.routes.count; i++) {
         const struct config_route *route = &config->processing.routes.items[i];
         if (strcmp(route->topic, self->topic_names[index])) continue;
-        uint32_t table = index_of(self->table_names, &self->table_count, route->table);
+        uint32_t table = text_number(self->table_names, &self->table_count, route->table);
         topic->route_table[topic->route_count] = table;
         routes[topic->route_count++] = (struct transform_route){
             .name = arena_printf(&self->arena, "processing.routes[%u]", i), .select = route->select, .output = self->table_types[table]};
@@ -84,8 +75,8 @@ static enum status pipeline_open(struct pipeline *self, const struct pipeline_pa
     self->topics = arena_calloc(&self->arena, routes, sizeof *self->topics);
     self->outputs = arena_calloc(&self->arena, routes, sizeof(struct batch *));
     for (uint32_t i = 0; i < routes; i++) {
-        index_of(self->topic_names, &self->topic_count, config->processing.routes.items[i].topic);
-        index_of(self->table_names, &self->table_count, config->processing.routes.items[i].table);
+        text_number(self->topic_names, &self->topic_count, config->processing.routes.items[i].topic);
+        text_number(self->table_names, &self->table_count, config->processing.routes.items[i].table);
     }
     self->topic_names[self->topic_count] = STREAM_REJECTED_TOPIC;
     TRY(find_tables(self, params, err));

@@ -9,6 +9,7 @@
 
 #include "avro/framing.h"
 #include "base/clock.h"
+#include "base/halt.h"
 #include "base/queue.h"
 #include "processing/partitions.h"
 #include "processing/pipeline.h"
@@ -18,8 +19,6 @@ static const char component[] = "processing";
 enum {
     JOBS = 2,           // one is filled while the other is written
     IDLE_POLL_MS = 500, // how often an idle reader looks whether it should stop
-    BACKOFF_MIN_MS = 50,
-    BACKOFF_MAX_MS = 5000,
     HINT_INTERVAL_MS = 1000,
 };
 
@@ -52,53 +51,18 @@ struct process {
     int64_t next_hint_ns;           // writer's
     struct process_summary summary; // writer's
 
-    _Atomic int64_t stop_ns; // deadline of the drain once stopping, else 0
-    atomic_bool failed;
-    pthread_mutex_t failure_lock;
-    struct err failure; // of the thread that failed first
+    struct halt halt;
 
     struct metric *stored, *quarantined, *filtered, *skipped, *batches, *batch_rows, *write_errors, *queue_fill;
     struct metric *stage_stream, *stage_process, *stage_write, *end_to_end;
 };
 
-// --- Failing and stopping ---
-
 static void fail(struct process *self, const struct err *err)
 {
-    pthread_mutex_lock(&self->failure_lock);
-    if (!atomic_load(&self->failed)) {
-        self->failure = *err;
-        atomic_store(&self->failed, true);
-        log_err(self->params.log, LOG_ERROR, component, "the worker stops", err);
-    }
-    pthread_mutex_unlock(&self->failure_lock);
+    halt_fail(&self->halt, err);
     queue_close(self->idle);
     queue_close(self->ready);
     self->stream->ops->wake(self->stream);
-}
-
-static bool past_deadline(struct process *self)
-{
-    int64_t stop_ns = atomic_load(&self->stop_ns);
-    return atomic_load(&self->failed) || (stop_ns && clock_mono_ns() >= stop_ns);
-}
-
-struct backoff {
-    int64_t ms;
-    bool said;
-};
-
-// Says once what is wrong, waits, doubles the wait. False when there is no time left.
-static bool back_off(struct process *self, struct backoff *backoff, const char *what, const struct err *err)
-{
-    if (!backoff->said) log_err(self->params.log, LOG_WARN, component, what, err);
-    backoff->said = true;
-    backoff->ms = backoff->ms ? 2 * backoff->ms : BACKOFF_MIN_MS;
-    if (backoff->ms > BACKOFF_MAX_MS) backoff->ms = BACKOFF_MAX_MS;
-    // In small steps, so that a stop is noticed.
-    for (int64_t end_ns = clock_deadline_ms(backoff->ms); clock_mono_ns() < end_ns && !past_deadline(self);)
-        clock_sleep_until(clock_deadline_ms(BACKOFF_MIN_MS));
-    return !past_deadline(self);
 }
 
 // --- Reader ---
@@ -109,9 +73,9 @@ static enum status process_records(struct process *self, struct job *job, struct
     int64_t began_ns = clock_mono_ns();
     enum status status;
     while ((status = pipeline_run(self->pipeline, job->work, self->partitions.sources, self->partitions.count, err)) == RETRY)
-        if (!back_off(self, &backoff, "waiting for a schema", err)) return RETRY;
+        if (!halt_back_off(&self->halt, &backoff, "waiting for a schema", err)) return RETRY;
     if (status != OK) return status;
-    if (backoff.said) log_info(self->params.log, component, "the schema is there, going on");
+    halt_back_on(&self->halt, &backoff, "the schema is there, going on");
     metric_observe_ns(self->stage_process, clock_mono_ns() - began_ns);
     job->advance_count = partitions_advance(&self->partitions, job->work, job->advances);
     return OK;
@@ -134,7 +98,7 @@ static enum status read_job(struct process *self, struct job *job, struct err *e
     TRY(process_records(self, job, err));
     enum status status;
     while ((status = queue_push(self->ready, job, clock_deadline_ms(IDLE_POLL_MS))) == AGAIN)
-        if (past_deadline(self))
+        if (halt_due(&self->halt))
             return err_set(err, RETRY, ERR_STORAGE, "the store did not take everything in time; the rest is read again at the next start");
     metric_set(self->queue_fill, (double)queue_fill(self->ready));
     return status == OK ? OK : RETRY; // closed: the writer has failed and said so
@@ -143,12 +107,12 @@ static enum status read_job(struct process *self, struct job *job, struct err *e
 static enum status read_until_stopped(struct process *self, struct err *err)
 {
     void *job = NULL;
-    while (!past_deadline(self)) {
+    while (!halt_due(&self->halt)) {
         if (!job && queue_pop(self->idle, &job, clock_deadline_ms(IDLE_POLL_MS)) != OK) continue;
         enum status status = read_job(self, job, err);
         if (status == OK) job = NULL;
         if (status == FATAL || status == REJECT) return status;
-        if (status == AGAIN && atomic_load(&self->stop_ns)) {
+        if (status == AGAIN && halt_asked(&self->halt)) {
             bool drained;
             TRY(partitions_drained(&self->partitions, self->pipeline, self->stream, &drained, err));
             if (drained) return OK;
@@ -210,7 +174,7 @@ static enum status write_job(struct process *self, struct job *job, struct err *
         enum status status = self->sink->ops->write(self->sink, &write, &fault, err);
         switch (status) {
         case OK:
-            if (backoff.said) log_info(self->params.log, component, "the store works again");
+            halt_back_on(&self->halt, &backoff, "the store works again");
             return OK;
         case REJECT:
             if (!fault.row_known) return err_set(err, FATAL, ERR_STORAGE, "%s (the store did not say which row)", err->text);
@@ -219,7 +183,7 @@ static enum status write_job(struct process *self, struct job *job, struct err *
         case AGAIN:
         case RETRY:
             metric_add(self->write_errors, 1);
-            if (!back_off(self, &backoff, "the store does not take rows; trying again", err)) return RETRY;
+            if (!halt_back_off(&self->halt, &backoff, "the store does not take rows; trying again", err)) return RETRY;
             break;
         case FATAL: return FATAL;
         }
@@ -387,7 +351,7 @@ static void process_free(struct process *self)
     registry_client_close(self->registry);
     queue_free(self->idle);
     queue_free(self->ready);
-    pthread_mutex_destroy(&self->failure_lock);
+    halt_fini(&self->halt);
     free(self);
 }
 
@@ -396,7 +360,7 @@ enum status process_start(struct process **out, const struct process_params *par
     struct process *self = calloc(1, sizeof *self);
     if (!self) abort();
     self->params = *params;
-    pthread_mutex_init(&self->failure_lock, NULL);
+    halt_init(&self->halt, params->log, component);
     self->idle = queue_new(JOBS);
     self->ready = queue_new(1);
     enum status status = process_open(self, err);
@@ -417,22 +381,21 @@ enum status process_start(struct process **out, const struct process_params *par
 enum status process_stop(struct process *self, int64_t deadline_ns, struct process_summary *summary, struct err *err)
 {
     if (!self) return OK;
-    atomic_store(&self->stop_ns, deadline_ns);
+    halt_ask(&self->halt, deadline_ns);
     self->stream->ops->wake(self->stream);
     pthread_join(self->reader, NULL);
     pthread_join(self->writer, NULL);
     self->summary.p50_ms = metric_quantile(self->end_to_end, 0.5) * 1000;
     self->summary.p99_ms = metric_quantile(self->end_to_end, 0.99) * 1000;
     if (summary) *summary = self->summary;
-    bool failed = atomic_load(&self->failed);
-    if (failed && err) *err = self->failure;
+    enum status status = halt_result(&self->halt, err);
     process_free(self);
-    return failed ? FATAL : OK;
+    return status;
 }
 
 bool process_failed(const struct process *self)
 {
-    return atomic_load(&self->failed);
+    return halt_failed(&self->halt);
 }
 
 bool process_ready(const struct process *self, const char **why)

@@ -199,6 +199,17 @@ static void test_hash_differs_by_content_and_length(void **state)
     }
 }
 
+static void test_number_finds_a_name_or_adds_it(void **state)
+{
+    (void)state;
+    const char *names[2];
+    uint32_t count = 0;
+    assert_int_equal(text_number(names, &count, "a"), 0);
+    assert_int_equal(text_number(names, &count, "b"), 1);
+    assert_int_equal(text_number(names, &count, "a"), 0);
+    assert_int_equal(count, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_base64_round_trip_of_all_bytes),
         cmocka_unit_test(test_base64_decode_refuses_every_other_spelling),
         cmocka_unit_test(test_nearest_finds_slips_of_the_finger),
+        cmocka_unit_test(test_number_finds_a_name_or_adds_it),
         cmocka_unit_test(test_hash_differs_by_content_and_length),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
