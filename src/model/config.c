@@ -89,7 +89,8 @@ static const struct option_row rows[] = {
              "to tickers.rejected."},
 
     {.name = "streaming.url", .type = OPTION_TEXT, AT(streaming.url), .fallback = "embedded:",
-     .help = "The stream: \"embedded:\" is a durable log in the data folder, embedded:DIR one in another folder."},
+     .help = "The stream: \"embedded:\" is a durable log in the data folder, embedded:DIR one in another folder, "
+             "kafka://HOST:PORT,HOST:PORT Apache Kafka."},
     {.name = "streaming.topics", .type = OPTION_OBJECTS, AT(streaming.topics), .element = &topic_table,
      .fallback = "[{name: tickers.stocks, partitions: 3}, {name: tickers.crypto, partitions: 3}, {name: tickers.currency, partitions: 3}]",
      .help = "Topics that are made when they are missing."},
@@ -113,6 +114,9 @@ static const struct option_row rows[] = {
      .help = "Where a group starts on a partition that it never read."},
     {.name = "processing.batch-rows", .type = OPTION_INT, AT(processing.batch_rows), .fallback = "10000", .min = 1, .max = 1000000,
      .unit = "records", .help = "Most records in one transaction; a batch is closed as soon as the store is free and something waits."},
+    {.name = "processing.workers", .type = OPTION_INT, AT(processing.workers), .fallback = "1", .min = 1, .max = 64,
+     .help = "Consumers of the group in this process, each with threads and a connection to the store of its own. Only Kafka shares partitions "
+             "out among several; more of them than partitions are idle."},
     {.name = "processing.routes", .type = OPTION_OBJECTS, AT(processing.routes), .element = &tick_route_table,
      .fallback = "[" TICK_ROUTE("tickers.stocks", "stocks")
                  ", " TICK_ROUTE("tickers.crypto", "crypto")
@@ -121,7 +125,12 @@ static const struct option_row rows[] = {
              "is counted as filtered."},
 
     {.name = "storage.url", .type = OPTION_TEXT, AT(storage.url), .fallback = "sqlite:",
-     .help = "The store: \"sqlite:\" is a database in the data folder, sqlite:FILE one elsewhere."},
+     .help = "The store: \"sqlite:\" is a database in the data folder, sqlite:FILE one elsewhere, postgresql://USER@HOST:PORT/DATABASE a "
+             "PostgreSQL server (any URL that libpq takes; the password also from PGPASSWORD or a password file)."},
+    {.name = "storage.statement-timeout", .type = OPTION_DURATION, AT(storage.statement_timeout_ms), .fallback = "30s", .min = 100,
+     .max = HOUR_MS, .help = "PostgreSQL: a transaction that takes longer is given up and tried again in smaller parts."},
+    {.name = "storage.connect-timeout", .type = OPTION_DURATION, AT(storage.connect_timeout_ms), .fallback = "10s", .min = 1000,
+     .max = HOUR_MS, .help = "PostgreSQL: how long one attempt to connect may take."},
 
     {.name = "monitoring.listen", .type = OPTION_TEXT, AT(monitoring.listen), .fallback = "127.0.0.1:8080",
      .help = "Where metrics, health and the web page are served; port 0 picks a free one. Unless it is set, fdp ingest uses port 8083 and fdp process 8084."},

@@ -71,10 +71,11 @@ struct config {
             uint32_t count;
             struct config_route *items;
         } routes;
-        int64_t batch_rows;
+        int64_t batch_rows, workers;
     } processing;
     struct {
         const char *url;
+        int64_t statement_timeout_ms, connect_timeout_ms;
     } storage;
     struct {
         const char *listen;

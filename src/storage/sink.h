@@ -58,19 +58,36 @@ struct sink_table {
     const struct batch *rows;
 };
 
+// A quarantined record that was processed again after a fix: its entry is done, and its partition counts it anew.
+struct sink_redrive {
+    int64_t entry; // fdp_quarantine.id, in state waiting
+    bool filtered; // no route takes it now; else it is among the rows
+};
+
 struct sink_write {
     const struct sink_table *tables;
     uint32_t table_count;
     const struct batch *rejects; // of reject_row_type; may be NULL
     const struct sink_advance *advances;
-    uint32_t advance_count; // sorted by id
+    uint32_t advance_count;             // sorted by id
+    const struct sink_redrive *redrives; // sorted by entry; an entry that is not waiting any more is SINK_FAULT_FENCED
+    uint32_t redrive_count;
 };
 
-// What refused one row, so that the caller can cut it and try again.
+// What stood in the way of a write, so that the caller can cut it out and go on with the rest.
+enum sink_fault_kind {
+    SINK_FAULT_NONE,
+    SINK_FAULT_ROW,    // `row` of table `table` cannot be stored (constraint, range, length)
+    SINK_FAULT_REJECT, // `row` of the rejects cannot be stored
+    SINK_FAULT_SOME,   // some row cannot, and it is not known which: write parts of it to find out
+    SINK_FAULT_SLOW,   // it took longer than storage.statement-timeout: write less at a time
+    SINK_FAULT_TABLE,  // table `table` cannot be written to at all now (missing, a column missing, no permission)
+    SINK_FAULT_FENCED, // a position was not what the caller believed: claim again to learn the truth
+};
+
 struct sink_fault {
-    bool row_known;
-    uint32_t table, row; // when row_known: that row of that table broke a constraint
-    bool fenced;         // a compare-and-swap failed: claim again to learn the truth
+    enum sink_fault_kind kind;
+    uint32_t table, row;
 };
 
 struct sink {
@@ -94,21 +111,25 @@ struct sink_ops {
     enum status (*open)(struct sink **out, const struct sink_params *params, struct err *err) MUST_CHECK;
     // Brings the tables up to the version of this program; safe when several start at once.
     enum status (*migrate)(struct sink *sink, struct err *err) MUST_CHECK;
-    // Takes over a partition: raises its epoch, so that the former owner's writes fail, and fills id, epoch, offsets and counts. A first
-    // claim inserts it with first_offset = next_offset = partition->next_offset as given. With `epoch` not 0: only asks again after doubt,
-    // and is FATAL / fenced when another has claimed it since.
+    // Takes over a partition: raises its epoch, so that the former owner's writes fail, and fills id, epoch, offsets and counts. It waits
+    // for a transaction of the former owner that is just committing. A first claim inserts the partition with first_offset = next_offset =
+    // partition->next_offset as given. With `epoch` not 0 it takes nothing: it fills in the truth, after doubt; an epoch that differs from
+    // the caller's means that another has taken the partition over.
     enum status (*claim)(struct sink *sink, struct sink_partition *partition, struct err *err) MUST_CHECK;
-    // All of it durable, or none of it. REJECT: a row broke a constraint (see fault); RETRY: nothing is known to be written, claim again
-    // before going on; FATAL with fault->fenced: another owns a partition.
+    // All of it durable, or none of it. REJECT: see fault->kind (ROW, REJECT, SOME, SLOW, TABLE), nothing was written. AGAIN: nothing was
+    // written, the store is busy or full. RETRY: nobody knows whether it was written (connection lost), or fault->kind is FENCED and
+    // nothing was: claim again before going on.
     enum status (*write)(struct sink *sink, const struct sink_write *write, struct sink_fault *fault, struct err *err) MUST_CHECK;
     // The columns of a table as a row type in `arena`, without _source and _offset. REJECT / ERR_STORAGE when there is no such table.
     enum status (*table)(struct sink *sink, const char *name, struct arena *arena, struct row_type **out, struct err *err) MUST_CHECK;
     // Reads. FATAL / ERR_STORAGE with the store's own words when the statement is wrong or would write.
     enum status (*query)(struct sink *sink, const char *sql, sink_row_fn *row, void *context, struct err *err) MUST_CHECK;
+    // Statements of this program that write, all of them or none; in SQL that every store understands.
+    enum status (*exec)(struct sink *sink, const char *sql, struct err *err) MUST_CHECK;
     void (*close)(struct sink *sink);
 };
 
-extern const struct sink_ops sink_sqlite;
+extern const struct sink_ops sink_sqlite, sink_postgres;
 
 // Opens the back end that storage.url names.
 enum status sink_open(struct sink **out, const struct sink_params *params, struct err *err) MUST_CHECK;

@@ -25,12 +25,32 @@ struct stream_params {
 struct stream_topic {
     char name[STREAM_TOPIC_MAX + 1];
     int32_t partitions;
-    int64_t retention_ms, retention_bytes; // -1: keep
+    int64_t retention_ms, retention_bytes; // -1: keep; ignored where the server decides (Kafka keeps its own defaults)
+    bool compacted;                        // keeps the last record of each key for ever (_schemas)
 };
 
 struct stream_watermarks {
     int64_t low;  // offset of the oldest record that is still there
     int64_t high; // offset that the next record will get
+};
+
+// A change in what the consumer group lets this member read.
+struct stream_change {
+    bool given; // else taken away: it is no longer read
+    char topic[STREAM_TOPIC_MAX + 1];
+    int32_t partition;
+};
+
+// A consumer group as its stream sees it.
+struct stream_group {
+    char name[STREAM_GROUP_MAX + 1];
+    const char *state; // "stable", "empty", "rebalancing", "dead"; "" where the stream does not know (embedded)
+    uint32_t member_count;
+    struct stream_member {
+        const char *id, *client, *host;
+        uint32_t partition_count;
+        const struct stream_change *partitions; // what it reads
+    } *members;
 };
 
 struct stream_position {
@@ -56,10 +76,21 @@ struct stream_ops {
     enum status (*topics)(struct stream *stream, struct arena *arena, struct stream_topic **out, uint32_t *count,
                           struct err *err) MUST_CHECK;
 
-    // Adds rows of record_row_type to a topic, each to the partition that record_partition gives its key (a null key goes to any).
-    // Durable only after flush has answered OK; a failed append or flush leaves nothing of what was added since the last flush.
+    // Adds rows of record_row_type to a topic, each to the partition that record_partition gives its key (a null key goes to any). They
+    // are copied. REJECT: a record is too long, nothing was added. Anything else than OK or REJECT: nothing of what was added since the
+    // last flush is there; append all of it again.
     enum status (*append)(struct stream *stream, const char *topic, const struct batch *records, struct err *err) MUST_CHECK;
-    enum status (*flush)(struct stream *stream, struct err *err) MUST_CHECK;
+    // Makes all that was appended durable, waiting until the deadline. OK: it is. AGAIN: not yet, and it may still become so; flush again
+    // (or give up at a shutdown: then nobody knows). RETRY: nothing of it is there or will be; append it again.
+    enum status (*flush)(struct stream *stream, int64_t deadline_ns, struct err *err) MUST_CHECK;
+
+    // Becomes a member of a consumer group that reads these topics; poll must be called often from now on. A stream without groups
+    // (embedded) gives all partitions at once. What the group gives and takes is told by `change`.
+    enum status (*join)(struct stream *stream, const char *group, const char *const *topics, uint32_t count, struct err *err) MUST_CHECK;
+    // Gives everything back (each partition as a change) and ends the membership; join may follow.
+    void (*leave)(struct stream *stream);
+    // The next change since the last call; false when there is none. A partition that is given is read after `seek`, not before.
+    bool (*change)(struct stream *stream, struct stream_change *out);
 
     // Begins (or moves) reading of a partition at `offset`; its records carry `source` as provenance. Below the low watermark: FATAL.
     enum status (*seek)(struct stream *stream, const char *topic, int32_t partition, int64_t source, int64_t offset,
@@ -67,8 +98,12 @@ struct stream_ops {
     // Ends reading of a partition.
     enum status (*unseek)(struct stream *stream, const char *topic, int32_t partition, struct err *err) MUST_CHECK;
     // Waits for records of any partition that is read, until the deadline; then takes what there is, up to the batch's room. Offsets of
-    // one partition rise; a gap means offsets that hold no record. OK with rows, AGAIN at the deadline.
+    // one partition rise; a gap means offsets that hold no record. OK with rows; AGAIN at the deadline, or before it when there is a
+    // `change`. With `records` NULL it takes none: it only keeps the membership alive for one whose batches are all in use.
     enum status (*poll)(struct stream *stream, struct batch *records, int64_t deadline_ns, struct err *err) MUST_CHECK;
+    // One past the last offset of a partition that is read of which it is known that all records before it were given: beyond what poll
+    // gave, the offsets up to here hold no record (control records, compacted).
+    enum status (*end)(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
     // Wakes a poll from another thread.
     void (*wake)(struct stream *stream);
 
@@ -83,13 +118,15 @@ struct stream_ops {
                                  struct err *err) MUST_CHECK;
     enum status (*positions)(struct stream *stream, struct arena *arena, struct stream_position **out, uint32_t *count,
                              struct err *err) MUST_CHECK;
+    // All consumer groups that the stream knows, with their members.
+    enum status (*groups)(struct stream *stream, struct arena *arena, struct stream_group **out, uint32_t *count, struct err *err) MUST_CHECK;
 
     // Deletes what retention allows; called now and then by the role that appends. `deleted` may be NULL.
     enum status (*retain)(struct stream *stream, int64_t now_us, uint64_t *deleted, struct err *err) MUST_CHECK;
     void (*close)(struct stream *stream);
 };
 
-extern const struct stream_ops stream_embedded;
+extern const struct stream_ops stream_embedded, stream_kafka;
 
 // Opens the back end that streaming.url names. FATAL / ERR_STREAM with what to do when it cannot.
 enum status stream_open(struct stream **out, const struct stream_params *params, struct err *err) MUST_CHECK;
