@@ -12,6 +12,8 @@ import time
 
 import pytest
 
+import servers
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(os.environ.get("FDP_BUILD", ROOT / "build")).resolve() / "fdp"
 FREE_PORTS = [
@@ -75,7 +77,18 @@ class Fdp:
     def __init__(self, folder):
         self.folder = folder
         self.data = folder / "data"
+        self.settings = []
         self.running = []
+
+    def use(self, *, stream=None, store=None, group=None):
+        """From now on roles and queries work with this Kafka and this database instead of the embedded log and store."""
+        chosen = {"streaming.url": stream and stream.url, "storage.url": store and store.url, "processing.group": group}
+        self.settings = [word for key, value in chosen.items() if value for word in ("--set", f"{key}={value}")]
+        return self
+
+    def where(self):
+        """What tells a command which pipeline is meant."""
+        return ["--data", self.data, *self.settings]
 
     def __call__(self, *args, code=0, stdin=None, env=None):
         """Runs a command to its end; gives its stdout."""
@@ -93,16 +106,20 @@ class Fdp:
         self.running.append(role)
         return role
 
+    def role(self, name, *args):
+        """Starts one role on free ports: up, ingest, process, registry."""
+        return self.start(name, *self.where(), *FREE_PORTS, *args)
+
     def up(self, *args):
-        return self.start("up", "--data", self.data, *FREE_PORTS, *args)
+        return self.role("up", *args)
 
     def up_for(self, duration, *args, code=0):
         """The whole pipeline for a while; gives its summary."""
-        out = self("up", "--data", self.data, "--for", duration, *FREE_PORTS, *args, code=code)
+        out = self("up", *self.where(), "--for", duration, *FREE_PORTS, *args, code=code)
         return json.loads(out.strip().splitlines()[-1])
 
     def sql(self, statement):
-        return json.loads(self("sql", "--data", self.data, "--json", statement))
+        return json.loads(self("sql", *self.where(), "--json", statement))
 
     def count(self, table):
         return self.sql(f"SELECT COUNT(*) AS n FROM {table}")[0]["n"]
@@ -119,3 +136,30 @@ def fdp(tmp_path):
     program = Fdp(tmp_path)
     yield program
     program.kill_all()
+
+
+@pytest.fixture(scope="session")
+def kafka_server():
+    with servers.Kafka() as server:
+        yield server
+
+
+@pytest.fixture
+def kafka(kafka_server):
+    """A Kafka broker without topics and groups: url, bootstrap, kill(), start(), stop(), topics(), admin."""
+    kafka_server.clean()
+    yield kafka_server
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    with servers.Postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(postgres_server):
+    """An empty database on a PostgreSQL server: url, psql(sql), connect(), kill(), start(), stop()."""
+    database = servers.Database(postgres_server)
+    yield database
+    database.drop()

@@ -8,10 +8,13 @@
   tests/run.py --variant asan    one sanitizer build (asan, ubsan, tsan)
   tests/run.py --pytest PATH...  only these Python tests
   --suite ROOM                   of the unit tests only those of one room
+  --servers                      the contracts of streaming and storage on a real Kafka and PostgreSQL too; part of everything
 
 A C program that holds many tests counts as that many; one that crashes counts as one failure. Exit code 1 when anything failed or
 nothing ran."""
 import argparse
+import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -21,6 +24,8 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree
+
+import servers
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CACHE = pathlib.Path(os.environ.get("FDP_CACHE") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "fdp")
@@ -36,6 +41,8 @@ ENVIRONMENT = {
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
     "CMOCKA_MESSAGE_OUTPUT": "stdout",
 }
+# What every back end of a seam promises: run on the embedded ones as unit tests, and with --servers on the real ones.
+CONTRACT = re.compile(r"_contract$")
 
 
 class Count:
@@ -97,25 +104,21 @@ def show(test):
     say("\n".join(lines[-200:]))
 
 
-def unit_tests(count, variant, suite):
+def meson_tests(count, what, variant, *selection, log="testlog", environment=None):
+    """Runs tests that are built and counts them."""
     began = time.monotonic()
-    say(f"== {variant}: build, unit tests and fuzz corpora")
-    build = configure(variant)
-    if not build or not compile_all(build):
-        count.add(f"{variant} build", 0, 1, 0, began)
-        return
-    say(f"   built in {time.monotonic() - began:.0f} s")
-    began = time.monotonic()
-    command = ["meson", "test", "-C", build, "--no-rebuild", "--quiet", *(["--suite", suite] if suite else [])]
+    build = ROOT / VARIANTS[variant][0]
+    command = ["meson", "test", "-C", build, "--no-rebuild", "--quiet", "--logbase", log, *selection]
     if variant == "tsan":
         command += ["--timeout-multiplier", "4"]
     if wrapper(variant):
         command += ["--wrapper", " ".join(wrapper(variant))]
     logs = build / "meson-logs"
-    for old in logs.glob("testlog*.json"):  # a wrapper becomes part of the name
+    for old in logs.glob(f"{log}*.json"):  # a wrapper becomes part of the name
         old.unlink()
-    done = run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", env=os.environ | ENVIRONMENT)
-    tests = [json.loads(line) for log in logs.glob("testlog*.json") for line in log.read_text().splitlines()]
+    done = run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+               env=os.environ | ENVIRONMENT | (environment or {}))
+    tests = [json.loads(line) for found in logs.glob(f"{log}*.json") for line in found.read_text().splitlines()]
     total = [0, 0, 0]
     for test in tests:
         counts = cases(test)
@@ -125,7 +128,53 @@ def unit_tests(count, variant, suite):
     if not tests or (done.returncode and not total[1]):
         say(done.stdout)
         total[1] += 1
-    count.add(f"{variant} ({len(tests)} programs)", *total, began)
+    count.add(f"{what} ({len(tests)} programs)", *total, began)
+
+
+def unit_tests(count, variant, suite, real):
+    began = time.monotonic()
+    say(f"== {variant}: build, unit tests and fuzz corpora")
+    build = configure(variant)
+    if not build or not compile_all(build):
+        count.add(f"{variant} build", 0, 1, 0, began)
+        return
+    say(f"   built in {time.monotonic() - began:.0f} s")
+    meson_tests(count, variant, variant, *(["--suite", suite] if suite else []))
+    if real:
+        contract_tests(count, variant, build, real)
+
+
+def contract_tests(count, variant, build, real):
+    tests = json.loads(run(["meson", "introspect", "--tests", build], stdout=subprocess.PIPE, check=True).stdout)
+    names = [test["name"] for test in tests if CONTRACT.search(test["name"])]
+    began = time.monotonic()
+    try:
+        environment = real.environment(variant)
+    except RuntimeError as error:
+        say(f"the real servers: {error}")
+        count.add(f"{variant} on Kafka and PostgreSQL", 0, 1, 0, began)
+        return
+    meson_tests(count, f"{variant} on Kafka and PostgreSQL", variant, *names, log="contracts", environment=environment)
+
+
+class RealServers:
+    """A Kafka broker and a PostgreSQL server for the contracts; they start while others build."""
+
+    def __init__(self):
+        self.pool = concurrent.futures.ThreadPoolExecutor()
+        self.kafka, self.postgres = self.pool.submit(servers.Kafka), self.pool.submit(servers.Postgres)
+
+    def environment(self, variant):
+        return {"FDP_TEST_STREAM": self.kafka.result().url, "FDP_TEST_SINK": self.postgres.result().database(f"contract_{variant}")}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for server in (self.kafka, self.postgres):
+            if not server.exception():
+                server.result().close()
+        self.pool.shutdown()
 
 
 def wrapper(variant):
@@ -166,22 +215,22 @@ def main():
     parser.add_argument("--variant", choices=[v for v in VARIANTS if v != "release"])
     parser.add_argument("--pytest", nargs="+", metavar="PATH")
     parser.add_argument("--suite", metavar="ROOM")
+    parser.add_argument("--servers", action="store_true")
     options = parser.parse_args()
     count = Count()
     began = time.monotonic()
+    everything = not (options.fast or options.variant or options.pytest)
     if options.pytest:
         python_tests(count, options.pytest)
-    elif options.variant:
-        unit_tests(count, options.variant, options.suite)
     else:
-        unit_tests(count, "release", options.suite)
-        if not options.fast:
-            unit_tests(count, "asan", options.suite)
-            unit_tests(count, "tsan", options.suite)
-            python_tests(count, ["tests"])
-            # The whole program once more, with somebody looking over its shoulder.
-            python_tests(count, ["tests/integration"], "asan")
-            python_tests(count, ["tests/integration/test_up.py"], "tsan")
+        with RealServers() if everything or options.servers else contextlib.nullcontext() as real:
+            for variant in ["release", "asan", "tsan"] if everything else [options.variant or "release"]:
+                unit_tests(count, variant, options.suite, real)
+    if everything:
+        python_tests(count, ["tests"])
+        # The whole program once more, with somebody looking over its shoulder.
+        python_tests(count, ["tests/integration"], "asan")
+        python_tests(count, ["tests/integration/test_up.py"], "tsan")
     say(f"{time.monotonic() - began:.0f} s in all{f', {count.skipped} skipped' if count.skipped else ''}")
     say(f"{count.passed} passed, {count.failed} failed")
     return 1 if count.failed or not count.passed else 0

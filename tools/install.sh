@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what a task needs and is missing, on Debian 12, as root or through sudo: install.sh SET... (build, test, lint, fuzz).
+# Installs what a task needs and is missing, on Debian 12, as root or through sudo: install.sh SET... (build, test, kafka, lint, fuzz).
 # Says what it installs and why; when everything is there it says nothing and takes a few milliseconds.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -27,13 +27,21 @@ libyaml-dev             configuration
 libjansson-dev          JSON
 libssl-dev              TLS, SHA-256
 zlib1g-dev              CRC-32
+librdkafka-dev          Kafka's protocol
+libpq-dev               PostgreSQL's protocol
 libcmocka-dev           unit tests
 LIST
     test) cat <<'LIST' ;;
 curl                    asks the HTTP interfaces as people do
 python3-venv            a place of their own for the Python packages of the tests
-openjdk-17-jdk-headless Avro Java, which the Avro code is compared with
-maven                   fetches Avro Java
+openjdk-17-jdk-headless Avro Java, which the Avro code is compared with, and a real Kafka
+maven                   fetches Avro Java and Kafka
+postgresql-15           a real PostgreSQL
+LIST
+    kafka) cat <<'LIST' ;;
+openjdk-17-jre-headless runs Kafka
+maven                   fetches Kafka
+postgresql-15           PostgreSQL
 LIST
     lint) cat <<'LIST' ;;
 clang-14                the second compiler
@@ -51,7 +59,7 @@ libclang-rt-14-dev      libFuzzer and the sanitizers
 llvm-14                 names in sanitizer reports
 LIST
     *)
-        echo "install.sh: unknown set '$1'; there are build, test, lint, fuzz" >&2
+        echo "install.sh: unknown set '$1'; there are build, test, kafka, lint, fuzz" >&2
         exit 2
         ;;
     esac
@@ -91,6 +99,20 @@ missing() { # the given packages that are not installed
     done
 }
 
+# Debian starts a server of its own as it installs the first PostgreSQL. Ours are started by tools/postgres.sh when they are needed; so
+# while we install, and only then, Debian is told not to.
+without_cluster() { # begin or end
+    local folder=/etc/postgresql-common/createcluster.d
+    case $1 in
+    begin)
+        as_root mkdir -p $folder
+        as_root tee $folder/fdp.conf >/dev/null <<<"create_main_cluster = false"
+        trap 'without_cluster end' EXIT
+        ;;
+    end) if [ -f $folder/fdp.conf ]; then as_root rm $folder/fdp.conf; fi ;;
+    esac
+}
+
 install_packages() {
     local list names lacking
     list=$(for set; do packages "$set"; done)
@@ -109,8 +131,12 @@ install_packages() {
     # Without lists of packages, or with old ones, the first try fails: then they are fetched.
     # shellcheck disable=SC2086
     if ! apt-cache show $lacking >/dev/null 2>&1; then apt update; fi
+    case $lacking in
+    *postgresql-15*) without_cluster begin ;;
+    esac
     # shellcheck disable=SC2086
     apt install --no-install-recommends $lacking || { apt update && apt install --no-install-recommends $lacking; }
+    without_cluster end
     echo "Installed."
 }
 
@@ -135,10 +161,16 @@ install_venv() {
 }
 
 if [ $# = 0 ]; then
-    echo "usage: tools/install.sh SET... (build, test, lint, fuzz)" >&2
+    echo "usage: tools/install.sh SET... (build, test, kafka, lint, fuzz)" >&2
     exit 2
 fi
 install_packages "$@"
 for set; do
-    if [ "$set" = test ]; then install_venv; fi
+    case $set in
+    test)
+        install_venv
+        "$root/tools/kafka.sh" install
+        ;;
+    kafka) "$root/tools/kafka.sh" install ;;
+    esac
 done

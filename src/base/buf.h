@@ -21,6 +21,7 @@ enum {
     BUF_MAX_HTTP_REQUEST = 2 << 20,
     BUF_MAX_HTTP_REPLY = 16 << 20,
     BUF_MAX_SQL = 64 << 10,
+    BUF_MAX_WRITE = 4 << 20, // the statements of one transaction, without its rows
 };
 
 struct buf {

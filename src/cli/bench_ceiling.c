@@ -97,7 +97,7 @@ static enum status append_all(struct stream *stream, uint64_t rows, struct err *
     for (uint64_t i = 0; i < rows && status == OK; i += BATCH_ROWS) {
         fill(records, i);
         status = stream->ops->append(stream, "ceiling", records, err);
-        if (status == OK) status = stream->ops->flush(stream, err);
+        if (status == OK) status = stream->ops->flush(stream, INT64_MAX, err);
     }
     batch_free(records);
     return status;

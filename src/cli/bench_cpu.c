@@ -112,10 +112,10 @@ static enum status measure_frames(const struct bed *bed, uint64_t rows, struct p
     uint64_t done = 0;
     double began = cpu_seconds();
     while (done < rows) {
-        publication_reset(bed->publisher, publication);
+        publication_reset(publication);
         TRY(decode_sample(bed, publication->quotes, err));
-        TRY(publisher_encode(bed->publisher, publication, "simulator", err));
-        done += publication_records(bed->publisher, publication);
+        TRY(publication_encode(publication, "simulator", err));
+        done += publication_records(publication);
     }
     *per_second = (double)done / (cpu_seconds() - began);
     return OK;
@@ -173,7 +173,7 @@ enum status bench_cpu(const struct bench *bench, struct bench_cpu *out, struct e
         struct publication *publication = publication_new(bed.publisher, SAMPLE_ROWS);
         status = measure_frames(&bed, bench->rows, publication, &out->frames_per_second, err);
         if (status == OK) status = measure_records(&bed, bench->rows, publication, &out->rows_per_second, err);
-        publication_free(bed.publisher, publication);
+        publication_free(publication);
     }
     bed_close(&bed);
     return status;

@@ -52,23 +52,41 @@ static bool process_part_ready(const void *part, const char **why)
     return process_ready(part, why);
 }
 
-static enum status start_process(struct role *role, struct err *err)
+static bool signal_waits(void)
 {
-    char url[512];
-    struct process_params params = {role->app->config, registry_url(role, url), &role->app->log, role->app->metrics, board_update,
-                                    role->board};
-    TRY(process_start(&role->process, &params, err));
-    health_add(role->health, "processing", process_part_ready, role->process);
-    return OK;
-}
-
-// A signal that waits for the loop to take it.
-static bool asked_to_stop(void *context)
-{
-    (void)context;
     sigset_t pending;
     sigpending(&pending);
     return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM);
+}
+
+// Asked again and again while a part waits for something outside: it is alive, and a signal ends the wait.
+static bool asked_to_stop(void *context)
+{
+    struct role *role = context;
+    health_beat(role->health);
+    return signal_waits();
+}
+
+static void stored(void *context, const char *table, const struct batch *rows)
+{
+    struct role *role = context;
+    board_update(role->board, table, rows);
+}
+
+static enum status start_process(struct role *role, bool alone, struct err *err)
+{
+    char url[512];
+    struct process_params params = {.config = role->app->config,
+                                    .registry_url = registry_url(role, url),
+                                    .log = &role->app->log,
+                                    .metrics = role->app->metrics,
+                                    .alone = alone,
+                                    .stopping = asked_to_stop,
+                                    .stored = stored,
+                                    .context = role};
+    TRY(process_start(&role->process, &params, err));
+    health_add(role->health, "processing", process_part_ready, role->process);
+    return OK;
 }
 
 static bool ingest_part_ready(const void *part, const char **why)
@@ -83,7 +101,8 @@ static enum status make_ingest(struct role *role, struct err *err)
                                    .registry_url = registry_url(role, url),
                                    .log = &role->app->log,
                                    .metrics = role->app->metrics,
-                                   .stopping = asked_to_stop};
+                                   .stopping = asked_to_stop,
+                                   .context = role};
     if (role->simulator) {
         params.market_url = simulator_url(role->simulator);
         params.market_symbol_count = simulator_symbols(role->simulator, &params.market_symbols);
@@ -103,7 +122,7 @@ static enum status start(struct role *role, unsigned parts, struct err *err)
     if (parts & ROLE_REGISTRY && parts & ROLE_PROCESS) TRY(load_schemas(role, err));
     if (parts & ROLE_SIMULATOR) TRY(simulator_start(&role->simulator, app->config, &app->log, app->metrics, err));
     if (parts & ROLE_INGEST) TRY(make_ingest(role, err));
-    if (parts & ROLE_PROCESS) TRY(start_process(role, err));
+    if (parts & ROLE_PROCESS) TRY(start_process(role, parts & ROLE_INGEST, err));
     if (parts & ROLE_INGEST) {
         ingest_run(role->ingest);
         health_add(role->health, "ingestion", ingest_part_ready, role->ingest);
@@ -191,7 +210,7 @@ int role_run(struct role *role, struct app *app, unsigned parts)
         role->started = true;
         say_addresses(role);
         wait_for_the_end(role, &signals, duration ? clock_deadline_ms(for_ms) : INT64_MAX);
-    } else if (asked_to_stop(NULL)) {
+    } else if (signal_waits()) {
         sigtimedwait(&signals, NULL, &(struct timespec){0}); // taken, so that it does not end the program below
     } else {
         code = app_fail(app, &err);

@@ -19,6 +19,7 @@ static const char component[] = "ingestion";
 
 enum {
     POLL_MS = 200, // how often an idle thread looks whether it should stop
+    FLUSH_MS = 2000, // how long a healthy stream may take
     RETAIN_INTERVAL_MS = 10000,
 };
 
@@ -27,14 +28,14 @@ struct ingest {
     struct ingest_params params;
     struct source source;
     struct registry_client *registry;
-    struct publisher *publisher;
     struct queue *idle, *ready; // of struct publication
-    struct publication **publications;
     uint32_t publication_count;
     pthread_t feed_thread, publish_thread;
     bool running; // the threads were started
 
-    struct feed *feed;             // feed thread's
+    struct feed *feed;                       // feed thread's
+    struct publisher *publisher, *previous;  // feed thread's: of new publications, and of those that are still under way
+    struct publication **publications;       // feed thread's: all of them
     struct symbols *symbols;       // feed thread's
     uint64_t received, duplicates; // feed thread's
 
@@ -43,6 +44,7 @@ struct ingest {
     int64_t next_retain_ns; // publish thread's
 
     struct halt halt;
+    _Atomic(struct publisher *) next; // with changed routes, to be taken by the feed thread
     atomic_bool stream_down;
 
     struct metric *received_total, *duplicates_total, *published_total, *rejected_total, *append_errors, *retained, *queue_fill;
@@ -87,6 +89,28 @@ static enum status feed_once(struct ingest *self, struct publication *publicatio
     return status;
 }
 
+// After a change of routes: publications are made anew, one by one as they come back, and with the last one the former publisher goes.
+static struct publication *renew(struct ingest *self, struct publication *publication)
+{
+    if (!self->previous && atomic_load(&self->next)) {
+        self->previous = self->publisher;
+        self->publisher = atomic_exchange(&self->next, NULL);
+    }
+    if (publication->publisher == self->publisher) return publication;
+    uint32_t former = 0;
+    struct publication *renewed = publication_new(self->publisher, publication->quotes->capacity);
+    for (uint32_t i = 0; i < self->publication_count; i++) {
+        if (self->publications[i] == publication) self->publications[i] = renewed;
+        former += self->publications[i]->publisher == self->previous;
+    }
+    publication_free(publication);
+    if (!former) {
+        publisher_free(self->previous);
+        self->previous = NULL;
+    }
+    return renewed;
+}
+
 static bool has_room(const struct publication *publication)
 {
     return !batch_full(publication->quotes) && publication->rejects->rows < publication->quotes->capacity;
@@ -100,8 +124,8 @@ static enum status feed_until_stopped(struct ingest *self, uint8_t *keep, struct
     while (!halt_asked(&self->halt)) {
         if (!publication) {
             if (queue_pop(self->idle, &item, clock_deadline_ms(POLL_MS)) != OK) continue;
-            publication = item;
-            publication_reset(self->publisher, publication);
+            publication = renew(self, item);
+            publication_reset(publication);
         }
         if (has_room(publication)) {
             enum status status = feed_once(self, publication, keep, err);
@@ -140,20 +164,25 @@ struct group {
 
 static enum status append_group(struct ingest *self, const struct group *group, struct err *err)
 {
-    for (uint32_t i = 0; i < group->count; i++) TRY(publisher_append(self->publisher, group->publications[i], self->stream, err));
-    return self->stream->ops->flush(self->stream, err);
+    for (uint32_t i = 0; i < group->count; i++) TRY(publication_append(group->publications[i], self->stream, err));
+    return OK;
 }
 
+// Until all of it is durable. FATAL also when the time to stop has come first.
 static enum status append(struct ingest *self, const struct group *group, struct err *err)
 {
     struct backoff backoff = {0};
-    enum status status;
-    while ((status = append_group(self, group, err)) == AGAIN || status == RETRY) {
+    for (bool appended = false;;) {
+        enum status status = appended ? OK : append_group(self, group, err);
+        appended = status == OK;
+        if (appended) status = self->stream->ops->flush(self->stream, clock_deadline_ms(FLUSH_MS), err);
+        if (status == OK) break;
+        if (status == FATAL || status == REJECT) return FATAL;
+        if (status == RETRY) appended = false;
         metric_add(self->append_errors, 1);
         atomic_store(&self->stream_down, true);
         if (!halt_back_off(&self->halt, &backoff, "the stream does not take records; the feed waits", err)) return FATAL;
     }
-    if (status != OK) return status;
     atomic_store(&self->stream_down, false);
     halt_back_on(&self->halt, &backoff, "the stream takes records again");
     return OK;
@@ -165,7 +194,7 @@ static void count_published(struct ingest *self, const struct publication *publi
     int64_t now_us = clock_now_us();
     for (uint32_t row = 0; row < quotes->rows; row++)
         metric_observe_ns(self->stage_published, (now_us - quotes->columns[QUOTE_INGESTION_TS].int64[row]) * 1000);
-    uint64_t records = publication_records(self->publisher, publication);
+    uint64_t records = publication_records(publication);
     self->published += records;
     metric_add(self->published_total, records);
     metric_add(self->rejected_total, publication->rejects->rows);
@@ -175,7 +204,7 @@ static enum status publish(struct ingest *self, const struct group *group, struc
 {
     int64_t began_ns = clock_mono_ns();
     for (uint32_t i = 0; i < group->count; i++)
-        TRY(publisher_encode(self->publisher, group->publications[i], self->source.source_api, err));
+        TRY(publication_encode(group->publications[i], self->source.source_api, err));
     int64_t encoded_ns = clock_mono_ns();
     TRY(append(self, group, err));
     metric_observe_ns(self->stage_encode, encoded_ns - began_ns);
@@ -299,9 +328,11 @@ static void make_publications(struct ingest *self)
 
 static void ingest_free(struct ingest *self)
 {
-    for (uint32_t i = 0; i < self->publication_count; i++) publication_free(self->publisher, self->publications[i]);
+    for (uint32_t i = 0; i < self->publication_count; i++) publication_free(self->publications[i]);
     free(self->publications);
     publisher_free(self->publisher);
+    publisher_free(self->previous);
+    publisher_free(atomic_load(&self->next));
     symbols_free(self->symbols);
     source_fini(&self->source);
     stream_close(self->stream);
@@ -338,6 +369,14 @@ void ingest_run(struct ingest *self)
         abort();
     log_info(self->params.log, component, "ingestion started", "source", self->source.url, "symbols",
              log_number(self->source.symbol_count));
+}
+
+enum status ingest_reload(struct ingest *self, const struct config *config, struct err *err)
+{
+    struct publisher *publisher;
+    TRY(publisher_new(&publisher, config, self->registry, err));
+    publisher_free(atomic_exchange(&self->next, publisher));
+    return OK;
 }
 
 enum status ingest_stop(struct ingest *self, int64_t deadline_ns, struct ingest_summary *summary, struct err *err)

@@ -38,6 +38,10 @@ enum status ingest_new(struct ingest **out, const struct ingest_params *params, 
 // Starts the threads.
 void ingest_run(struct ingest *ingest);
 
+// New ingestion.routes, from the next batch on. `config` must live until ingest_stop has returned. On failure the routes stay as they are:
+// FATAL / ERR_CONFIG names what is wrong, RETRY: the registry does not answer.
+enum status ingest_reload(struct ingest *ingest, const struct config *config, struct err *err) MUST_CHECK;
+
 // Stops the feed, publishes what was received, at most until the deadline. FATAL with the reason when a thread had failed.
 enum status ingest_stop(struct ingest *ingest, int64_t deadline_ns, struct ingest_summary *summary, struct err *err) MUST_CHECK;
 

@@ -125,10 +125,11 @@ uint32_t publisher_topics(const struct publisher *self, const char *const **topi
 
 // --- Publications ---
 
-struct publication *publication_new(const struct publisher *self, uint32_t capacity)
+struct publication *publication_new(struct publisher *self, uint32_t capacity)
 {
     struct publication *publication = calloc(1, sizeof *publication);
     if (!publication) abort();
+    publication->publisher = self;
     publication->quotes = batch_new(&quote_row_type, capacity);
     publication->rejects = batch_new(&record_row_type, 2 * capacity); // those of the feed, and every quote
     publication->ticks = calloc(self->topic_count, sizeof *publication->ticks);
@@ -141,10 +142,10 @@ struct publication *publication_new(const struct publisher *self, uint32_t capac
     return publication;
 }
 
-void publication_free(const struct publisher *self, struct publication *publication)
+void publication_free(struct publication *publication)
 {
     if (!publication) return;
-    for (uint32_t i = 0; i < self->topic_count; i++) {
+    for (uint32_t i = 0; i < publication->publisher->topic_count; i++) {
         batch_free(publication->ticks[i]);
         batch_free(publication->records[i]);
     }
@@ -155,9 +156,9 @@ void publication_free(const struct publisher *self, struct publication *publicat
     free(publication);
 }
 
-void publication_reset(const struct publisher *self, struct publication *publication)
+void publication_reset(struct publication *publication)
 {
-    for (uint32_t i = 0; i < self->topic_count; i++) {
+    for (uint32_t i = 0; i < publication->publisher->topic_count; i++) {
         batch_reset(publication->ticks[i]);
         batch_reset(publication->records[i]);
     }
@@ -165,10 +166,10 @@ void publication_reset(const struct publisher *self, struct publication *publica
     batch_reset(publication->rejects);
 }
 
-uint64_t publication_records(const struct publisher *self, const struct publication *publication)
+uint64_t publication_records(const struct publication *publication)
 {
     uint64_t records = publication->rejects->rows;
-    for (uint32_t i = 0; i < self->topic_count; i++) records += publication->records[i]->rows;
+    for (uint32_t i = 0; i < publication->publisher->topic_count; i++) records += publication->records[i]->rows;
     return records;
 }
 
@@ -225,8 +226,9 @@ static void reject_untaken(struct publisher *self, struct publication *publicati
     }
 }
 
-enum status publisher_encode(struct publisher *self, struct publication *publication, const char *source, struct err *err)
+enum status publication_encode(struct publication *publication, const char *source, struct err *err)
 {
+    struct publisher *self = publication->publisher;
     struct batch *quotes = publication->quotes;
     if (self->outcome_capacity < quotes->capacity) {
         free(self->outcomes);
@@ -254,8 +256,9 @@ enum status publisher_encode(struct publisher *self, struct publication *publica
     return OK;
 }
 
-enum status publisher_append(const struct publisher *self, const struct publication *publication, struct stream *stream, struct err *err)
+enum status publication_append(const struct publication *publication, struct stream *stream, struct err *err)
 {
+    const struct publisher *self = publication->publisher;
     for (uint32_t i = 0; i < self->topic_count; i++)
         if (publication->records[i]->rows) TRY(stream->ops->append(stream, self->topics[i].name, publication->records[i], err));
     return publication->rejects->rows ? stream->ops->append(stream, STREAM_REJECTED_TOPIC, publication->rejects, err) : OK;

@@ -21,25 +21,24 @@ void publisher_free(struct publisher *publisher);
 // The topics that the routes lead to, each once.
 uint32_t publisher_topics(const struct publisher *publisher, const char *const **topics);
 
-// Quotes on their way to the stream. Fill `quotes` and `rejects`, then call publisher_encode and publisher_append.
+// Quotes on their way to the stream, made and freed with one publisher. Fill `quotes` and `rejects`, then call publisher_encode and publisher_append.
 struct publication {
+    struct publisher *publisher;
     struct batch *quotes;   // of quote_row_type
     struct batch *rejects;  // of record_row_type; publisher_encode adds the quotes that no route takes
     struct batch **ticks;   // per topic, in the order of publisher_topics
     struct batch **records; // per topic, of record_row_type
 };
 
-struct publication *publication_new(const struct publisher *publisher, uint32_t capacity);
-void publication_free(const struct publisher *publisher, struct publication *publication);
-void publication_reset(const struct publisher *publisher, struct publication *publication);
+struct publication *publication_new(struct publisher *publisher, uint32_t capacity);
+void publication_free(struct publication *publication);
+void publication_reset(struct publication *publication);
 // Records that append will publish.
-uint64_t publication_records(const struct publisher *publisher, const struct publication *publication);
+uint64_t publication_records(const struct publication *publication);
 
 // Every quote becomes a record of one topic or a reject. `source` names the feed in the rejects.
-enum status publisher_encode(struct publisher *publisher, struct publication *publication, const char *source, struct err *err) MUST_CHECK;
-// Appends all of it; durable once the caller has flushed the stream. AGAIN and RETRY, also of the flush, leave nothing behind: append
-// again.
-enum status publisher_append(const struct publisher *publisher, const struct publication *publication, struct stream *stream,
-                             struct err *err) MUST_CHECK;
+enum status publication_encode(struct publication *publication, const char *source, struct err *err) MUST_CHECK;
+// Appends all of it; durable once the caller has flushed the stream. What a status other than OK leaves behind is said in stream.h.
+enum status publication_append(const struct publication *publication, struct stream *stream, struct err *err) MUST_CHECK;
 
 #endif

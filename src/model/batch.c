@@ -55,6 +55,20 @@ uint32_t batch_row_begin(struct batch *batch)
     return row;
 }
 
+void batch_row_copy(struct batch *batch, const struct batch *from, uint32_t row)
+{
+    uint32_t to = batch->rows++;
+    for (uint32_t i = 0; i < batch->type->column_count; i++) {
+        batch->columns[i].null[to] = from->columns[i].null[row];
+        if (value_bytes(batch->type->columns[i].type) == sizeof(struct slice))
+            batch->columns[i].text[to] = from->columns[i].text[row];
+        else
+            batch->columns[i].int64[to] = from->columns[i].int64[row];
+    }
+    batch->source[to] = from->source[row];
+    batch->offset[to] = from->offset[row];
+}
+
 static void column_cut(struct column *column, enum column_type type, const uint8_t *keep, uint32_t rows)
 {
     uint32_t to = 0;

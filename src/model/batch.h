@@ -98,6 +98,9 @@ static inline bool batch_is_null(const struct batch *batch, uint32_t column, uin
     return batch->columns[column].null[row] != 0;
 }
 
+// Adds row `row` of `from`, of the same type; its texts stay where they are and must live as long. The batch must not be full.
+void batch_row_copy(struct batch *batch, const struct batch *from, uint32_t row);
+
 // Cut: keeps only the rows for which keep[row] is not 0, in order. The one way that rows leave a batch.
 void batch_cut(struct batch *batch, const uint8_t *keep);
 

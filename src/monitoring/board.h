@@ -15,8 +15,7 @@ struct board;
 struct board *board_new(void);
 void board_free(struct board *board);
 
-// Notes rows that were stored in a table; columns id, price, time and change_percent are looked for by name. The signature is that of
-// process_params.stored.
+// Notes rows that were stored in a table; columns id, price, time and change_percent are looked for by name.
 void board_update(void *board, const char *table, const struct batch *rows);
 
 // Rows of an HTML table, and a JSON array, sorted by table, then symbol.

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "model/convert.h"
 #include "model/record.h"
 #include "processing/tick.h"
@@ -86,8 +87,7 @@ static enum status pipeline_open(struct pipeline *self, const struct pipeline_pa
 
 enum status pipeline_new(struct pipeline **out, const struct pipeline_params *params, struct err *err)
 {
-    struct pipeline *self = calloc(1, sizeof *self);
-    if (!self) abort();
+    struct pipeline *self = memory_new(1, sizeof *self);
     arena_init(&self->arena, 16 << 10);
     enum status status = pipeline_open(self, params, err);
     if (status != OK) {
@@ -116,6 +116,14 @@ uint32_t pipeline_topics(const struct pipeline *self, const char *const **topics
     return self->topic_count + 1;
 }
 
+bool pipeline_leads(const struct pipeline *self, uint32_t topic, uint32_t table)
+{
+    if (topic >= self->topic_count) return false;
+    for (uint32_t i = 0; i < self->topics[topic].route_count; i++)
+        if (self->topics[topic].route_table[i] == table) return true;
+    return false;
+}
+
 uint32_t pipeline_tables(const struct pipeline *self, const char *const **tables)
 {
     *tables = self->table_names;
@@ -124,26 +132,19 @@ uint32_t pipeline_tables(const struct pipeline *self, const char *const **tables
 
 // --- Work ---
 
-static void *calloc_or_abort(size_t count, size_t size)
-{
-    void *memory = calloc(count ? count : 1, size);
-    if (!memory) abort();
-    return memory;
-}
-
 struct work *pipeline_work_new(const struct pipeline *self, uint32_t capacity)
 {
-    struct work *work = calloc_or_abort(1, sizeof *work);
+    struct work *work = memory_new(1, sizeof *work);
     work->records = batch_new(&record_row_type, capacity);
     work->rejects = batch_new(&reject_row_type, capacity);
-    work->fate = calloc_or_abort(capacity, 1);
-    work->rows = calloc_or_abort(self->table_count, sizeof *work->rows);
-    work->ticks = calloc_or_abort(self->topic_count, sizeof *work->ticks);
-    work->tick_record = calloc_or_abort(self->topic_count, sizeof *work->tick_record);
+    work->fate = memory_new(capacity, 1);
+    work->rows = memory_new(self->table_count, sizeof *work->rows);
+    work->ticks = memory_new(self->topic_count, sizeof *work->ticks);
+    work->tick_record = memory_new(self->topic_count, sizeof *work->tick_record);
     for (uint32_t i = 0; i < self->table_count; i++) work->rows[i] = batch_new(self->table_types[i], capacity);
     for (uint32_t i = 0; i < self->topic_count; i++) {
         work->ticks[i] = batch_new(tick_decoder_type(self->topics[i].decoder), capacity);
-        work->tick_record[i] = calloc_or_abort(capacity, sizeof **work->tick_record);
+        work->tick_record[i] = memory_new(capacity, sizeof **work->tick_record);
     }
     return work;
 }
@@ -165,7 +166,7 @@ void pipeline_work_free(const struct pipeline *self, struct work *work)
     free(work);
 }
 
-static void work_reset(const struct pipeline *self, struct work *work)
+void pipeline_work_clear(const struct pipeline *self, struct work *work)
 {
     for (uint32_t i = 0; i < self->table_count; i++) batch_reset(work->rows[i]);
     for (uint32_t i = 0; i < self->topic_count; i++) batch_reset(work->ticks[i]);
@@ -253,11 +254,11 @@ static enum status route_topic(struct pipeline *self, struct work *work, uint32_
 enum status pipeline_run(struct pipeline *self, struct work *work, const struct pipeline_source *sources, uint32_t source_count,
                          struct err *err)
 {
-    work_reset(self, work);
+    pipeline_work_clear(self, work);
     if (self->outcome_capacity < work->records->capacity) {
         free(self->outcomes);
         self->outcome_capacity = work->records->capacity;
-        self->outcomes = calloc_or_abort(self->outcome_capacity, sizeof *self->outcomes);
+        self->outcomes = memory_new(self->outcome_capacity, sizeof *self->outcomes);
     }
     uint32_t hint = 0;
     for (uint32_t row = 0; row < work->records->rows; row++) {

@@ -28,6 +28,9 @@ uint32_t pipeline_topics(const struct pipeline *pipeline, const char *const **to
 // The tables that the routes lead to, each once.
 uint32_t pipeline_tables(const struct pipeline *pipeline, const char *const **tables);
 
+// True when a route leads from that topic to that table (indexes of the above).
+bool pipeline_leads(const struct pipeline *pipeline, uint32_t topic, uint32_t table);
+
 // Where the records of a source come from.
 struct pipeline_source {
     int64_t id;     // as in the provenance of the records
@@ -49,6 +52,9 @@ struct work {
 
 struct work *pipeline_work_new(const struct pipeline *pipeline, uint32_t capacity);
 void pipeline_work_free(const struct pipeline *pipeline, struct work *work);
+
+// Forgets what was made of the records, not the records.
+void pipeline_work_clear(const struct pipeline *pipeline, struct work *work);
 
 // Every record gets a fate: a row in one of `rows`, an entry in `rejects`, or filtered. RETRY when a schema cannot be had now: nothing
 // is decided, call again with the same work.

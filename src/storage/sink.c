@@ -16,16 +16,21 @@ static const struct row_column reject_columns[REJECT_COLUMNS] = {
 
 const struct row_type reject_row_type = {"reject", REJECT_COLUMNS, reject_columns};
 
-static const struct sink_ops *const back_ends[] = {&sink_sqlite};
+static const struct {
+    const char *scheme;
+    const struct sink_ops *ops;
+} back_ends[] = {{"sqlite", &sink_sqlite}, {"postgresql", &sink_postgres}, {"postgres", &sink_postgres}};
 
 enum status sink_open(struct sink **out, const struct sink_params *params, struct err *err)
 {
     const char *url = params->config->storage.url;
-    for (size_t i = 0; i < sizeof back_ends / sizeof *back_ends; i++) {
-        size_t length = strlen(back_ends[i]->scheme);
-        if (!strncmp(url, back_ends[i]->scheme, length) && url[length] == ':') return back_ends[i]->open(out, params, err);
-    }
-    return err_set(err, FATAL, ERR_CONFIG, "storage.url is \"%s\": this program knows sqlite:, sqlite:FILE and postgresql://…", url);
+    size_t length = strcspn(url, ":");
+    *out = NULL;
+    for (size_t i = 0; i < sizeof back_ends / sizeof *back_ends && url[length]; i++)
+        if (strlen(back_ends[i].scheme) == length && !strncmp(url, back_ends[i].scheme, length)) return back_ends[i].ops->open(out, params, err);
+    // Only the scheme is repeated: what follows may hold a password.
+    return err_set(err, FATAL, ERR_CONFIG, "storage.url begins with \"%.*s\": this program knows sqlite:, sqlite:FILE and postgresql://…",
+                   (int)length, url);
 }
 
 void sink_close(struct sink *sink)

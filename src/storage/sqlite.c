@@ -11,10 +11,9 @@
 
 enum { MAX_TABLES = 32, BUSY_MS = 1000 };
 
-// The prepared INSERT of one table, for rows of one type.
+// A prepared INSERT, found again by its text: table and columns.
 struct insert {
-    char *table;
-    const struct row_type *type;
+    char *sql;
     sqlite3_stmt *statement;
 };
 
@@ -23,7 +22,7 @@ struct sqlite_sink {
     sqlite3 *db;
     struct insert inserts[MAX_TABLES];
     uint32_t insert_count;
-    sqlite3_stmt *reject, *advance, *claim_first, *claim, *reclaim;
+    sqlite3_stmt *reject, *advance, *redrive_entry, *redrive_count, *claim_first, *claim, *truth;
 };
 
 static struct sqlite_sink *of(struct sink *sink)
@@ -41,25 +40,29 @@ static enum status exec(struct sqlite_sink *self, const char *sql, struct err *e
     return database_exec(self->db, sql, "write to the store", ERR_STORAGE, err);
 }
 
-static void rollback(struct sqlite_sink *self)
+// Ends a transaction: what it did stays when `status` is OK.
+static enum status finish(struct sqlite_sink *self, enum status status, struct err *err)
 {
-    sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
+    if (status == OK) status = exec(self, "COMMIT", err);
+    if (status != OK) sqlite3_exec(self->db, "ROLLBACK", NULL, NULL, NULL);
+    return status;
 }
 
 // --- Opening ---
 
+static void insert_fini(struct insert *insert)
+{
+    sqlite3_finalize(insert->statement);
+    sqlite3_free(insert->sql);
+}
+
 static void sqlite_close(struct sink *sink)
 {
     struct sqlite_sink *self = of(sink);
-    for (uint32_t i = 0; i < self->insert_count; i++) {
-        sqlite3_finalize(self->inserts[i].statement);
-        free(self->inserts[i].table);
-    }
-    sqlite3_finalize(self->reject);
-    sqlite3_finalize(self->advance);
-    sqlite3_finalize(self->claim_first);
-    sqlite3_finalize(self->claim);
-    sqlite3_finalize(self->reclaim);
+    for (uint32_t i = 0; i < self->insert_count; i++) insert_fini(&self->inserts[i]);
+    sqlite3_stmt *const statements[] = {self->reject,      self->advance, self->redrive_entry, self->redrive_count,
+                                        self->claim_first, self->claim,   self->truth};
+    for (size_t i = 0; i < sizeof statements / sizeof *statements; i++) sqlite3_finalize(statements[i]);
     database_close(self->db);
     free(self);
 }
@@ -95,9 +98,8 @@ static const char claim_first_sql[] =
     " RETURNING id, owner_epoch, first_offset, next_offset, stored, quarantined, filtered, skipped, last_timestamp, last_crc"
 static const char claim_sql[] =
     "UPDATE fdp_offsets SET owner_epoch = owner_epoch + 1 WHERE consumer_group = ?1 AND topic = ?2 AND partition = ?3" CLAIM_RETURNING;
-static const char reclaim_sql[] =
-    "UPDATE fdp_offsets SET owner_epoch = owner_epoch WHERE consumer_group = ?1 AND topic = ?2 AND partition = ?3"
-    " AND owner_epoch = ?4" CLAIM_RETURNING;
+static const char truth_sql[] =
+    "UPDATE fdp_offsets SET owner_epoch = owner_epoch WHERE consumer_group = ?1 AND topic = ?2 AND partition = ?3" CLAIM_RETURNING;
 
 static void bind_partition(sqlite3_stmt *statement, const struct sink_partition *partition)
 {
@@ -122,8 +124,8 @@ static void read_partition(sqlite3_stmt *statement, struct sink_partition *parti
 
 static enum status claim_in_transaction(struct sqlite_sink *self, struct sink_partition *partition, struct err *err)
 {
-    bool first = partition->epoch == 0;
-    if (first) {
+    bool take = partition->epoch == 0;
+    if (take) {
         TRY(prepare(self, &self->claim_first, claim_first_sql, err));
         bind_partition(self->claim_first, partition);
         sqlite3_bind_int64(self->claim_first, 4, partition->next_offset);
@@ -131,18 +133,17 @@ static enum status claim_in_transaction(struct sqlite_sink *self, struct sink_pa
         TRY(database_step(self->db, self->claim_first, "claim a partition", ERR_STORAGE, err));
         TRY(prepare(self, &self->claim, claim_sql, err));
     } else {
-        TRY(prepare(self, &self->reclaim, reclaim_sql, err));
+        TRY(prepare(self, &self->truth, truth_sql, err));
     }
-    sqlite3_stmt *statement = first ? self->claim : self->reclaim;
+    sqlite3_stmt *statement = take ? self->claim : self->truth;
     bind_partition(statement, partition);
-    if (!first) sqlite3_bind_int64(statement, 4, partition->epoch);
     int rc = sqlite3_step(statement);
     if (rc == SQLITE_ROW) read_partition(statement, partition);
     enum status status = rc == SQLITE_ROW || rc == SQLITE_DONE ? OK : database_err(self->db, "claim a partition", ERR_STORAGE, err);
     sqlite3_reset(statement);
     if (status == OK && rc == SQLITE_DONE)
-        return err_set(err, FATAL, ERR_STORAGE, "partition %d of %s was taken over by another worker of the group %s", partition->partition,
-                       partition->topic, partition->group);
+        return err_set(err, FATAL, ERR_STORAGE, "partition %d of %s is not in fdp_offsets any more; somebody has removed it",
+                       partition->partition, partition->topic);
     return status;
 }
 
@@ -150,47 +151,81 @@ static enum status sqlite_claim(struct sink *sink, struct sink_partition *partit
 {
     struct sqlite_sink *self = of(sink);
     TRY(exec(self, "BEGIN IMMEDIATE", err));
-    enum status status = claim_in_transaction(self, partition, err);
-    if (status == OK) status = exec(self, "COMMIT", err);
-    if (status != OK) rollback(self);
-    return status;
+    return finish(self, claim_in_transaction(self, partition, err), err);
 }
 
 // --- Write ---
 
-// INSERT INTO "stocks" ("id", ..., _source, _offset) VALUES (?, ...), for the visible columns of the type.
-static enum status insert_prepare(struct sqlite_sink *self, const char *table, const struct row_type *type, sqlite3_stmt **out,
-                                  struct err *err)
+// INSERT INTO "stocks" ("id", ..., _source, _offset) VALUES (?, ...), for the visible columns of the type. Free with sqlite3_free.
+static char *insert_text(struct sqlite_sink *self, const char *table, const struct row_type *type)
 {
-    sqlite3_str *sql = sqlite3_str_new(self->db), *marks = sqlite3_str_new(self->db);
+    sqlite3_str *sql = sqlite3_str_new(self->db);
     sqlite3_str_appendf(sql, "INSERT INTO \"%w\" (", table);
-    for (uint32_t i = 0; i < type->column_count; i++) {
-        sqlite3_str_appendf(sql, "\"%w\", ", type->columns[i].name);
-        sqlite3_str_appendall(marks, "?, ");
-    }
-    sqlite3_str_appendf(sql, "_source, _offset) VALUES (%s?, ?)", sqlite3_str_value(marks) ? sqlite3_str_value(marks) : "");
-    sqlite3_free(sqlite3_str_finish(marks));
+    for (uint32_t i = 0; i < type->column_count; i++) sqlite3_str_appendf(sql, "\"%w\", ", type->columns[i].name);
+    sqlite3_str_appendall(sql, "_source, _offset) VALUES (");
+    for (uint32_t i = 0; i < type->column_count; i++) sqlite3_str_appendall(sql, "?, ");
+    sqlite3_str_appendall(sql, "?, ?)");
     char *text = sqlite3_str_finish(sql);
-    enum status status = database_prepare(self->db, text, out, ERR_STORAGE, err);
-    sqlite3_free(text);
-    return status;
+    if (!text) abort();
+    return text;
 }
 
-static enum status insert_find(struct sqlite_sink *self, const char *table, const struct row_type *type, sqlite3_stmt **out,
+static const char *type_to_add(enum column_type type)
+{
+    switch (type) {
+    case COLUMN_INT64: return "INTEGER";
+    case COLUMN_DOUBLE: return "DOUBLE";
+    case COLUMN_TEXT: return "TEXT";
+    case COLUMN_BYTES: return "BLOB";
+    case COLUMN_TIMESTAMP: return "TIMESTAMP";
+    }
+    return "TEXT";
+}
+
+// An INSERT that cannot be made, or not any more: what the table lacks, and the statement that would help.
+static enum status table_err(struct sqlite_sink *self, const struct sink_table *table, struct sink_fault *fault, struct err *err)
+{
+    char why[512];
+    snprintf(why, sizeof why, "%s", sqlite3_errmsg(self->db));
+    fault->kind = SINK_FAULT_TABLE;
+    for (uint32_t i = 0; i < table->rows->type->column_count; i++) {
+        const struct row_column *column = &table->rows->type->columns[i];
+        sqlite3_stmt *statement = NULL;
+        char *sql = sqlite3_mprintf("SELECT 1 FROM pragma_table_info(%Q) HAVING count(*) AND NOT sum(name = %Q COLLATE NOCASE)", table->name,
+                                    column->name);
+        bool missing = sqlite3_prepare_v2(self->db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW;
+        sqlite3_finalize(statement);
+        sqlite3_free(sql);
+        if (missing)
+            return err_set(err, REJECT, ERR_STORAGE, "table %s has no column %s; run: ALTER TABLE \"%s\" ADD COLUMN \"%s\" %s", table->name,
+                           column->name, table->name, column->name, type_to_add(column->type));
+    }
+    return err_set(err, REJECT, ERR_STORAGE, "cannot write to table %s: %s", table->name, why);
+}
+
+static enum status insert_find(struct sqlite_sink *self, const struct sink_table *table, struct insert **out, struct sink_fault *fault,
                                struct err *err)
 {
+    char *sql = insert_text(self, table->name, table->rows->type);
     struct insert *insert = self->inserts, *end = insert + self->insert_count;
-    while (insert < end && (strcmp(insert->table, table) || insert->type != type)) insert++;
-    if (insert == end) {
-        if (self->insert_count == MAX_TABLES) return err_set(err, FATAL, ERR_STORAGE, "more than %d tables are written to", MAX_TABLES);
-        TRY(insert_prepare(self, table, type, &insert->statement, err));
-        insert->table = strdup(table);
-        if (!insert->table) abort();
-        insert->type = type;
-        self->insert_count++;
+    while (insert < end && strcmp(insert->sql, sql)) insert++;
+    *out = insert;
+    if (insert < end) {
+        sqlite3_free(sql);
+        return OK;
     }
-    *out = insert->statement;
-    return OK;
+    enum status status = OK;
+    if (self->insert_count == MAX_TABLES)
+        status = err_set(err, FATAL, ERR_STORAGE, "more than %d tables are written to", MAX_TABLES);
+    else
+        status = database_prepare(self->db, sql, &insert->statement, ERR_STORAGE, err);
+    if (status == OK) {
+        insert->sql = sql;
+        self->insert_count++;
+        return OK;
+    }
+    sqlite3_free(sql);
+    return (sqlite3_errcode(self->db) & 0xff) == SQLITE_ERROR ? table_err(self, table, fault, err) : status;
 }
 
 static void bind_column(sqlite3_stmt *statement, int at, const struct batch *batch, uint32_t column, uint32_t row)
@@ -212,19 +247,37 @@ static void bind_column(sqlite3_stmt *statement, int at, const struct batch *bat
     }
 }
 
-static enum status write_rows(struct sqlite_sink *self, const struct sink_table *table, uint32_t *row, struct err *err)
+// A column that was added to the table and that rows of this type never have: no row could be stored.
+static bool lacks_column(struct sqlite_sink *self, const struct row_type *type)
+{
+    const char *text = sqlite3_errmsg(self->db), *column = strrchr(text, '.');
+    return sqlite3_extended_errcode(self->db) == SQLITE_CONSTRAINT_NOTNULL && column && row_type_column(type, slice_of(column + 1)) < 0;
+}
+
+// Why a row was not stored.
+static enum status row_err(struct sqlite_sink *self, const struct sink_table *table, struct sink_fault *fault, struct err *err)
+{
+    int rc = sqlite3_errcode(self->db) & 0xff;
+    if (rc == SQLITE_ERROR || lacks_column(self, table->rows->type)) return table_err(self, table, fault, err); // it was altered
+    enum status status = database_err(self->db, "store a row", ERR_STORAGE, err);
+    if (rc == SQLITE_TOOBIG || rc == SQLITE_MISMATCH) err->status = status = REJECT;
+    if (status == REJECT) fault->kind = SINK_FAULT_ROW;
+    return status;
+}
+
+static enum status write_rows(struct sqlite_sink *self, const struct sink_table *table, struct sink_fault *fault, struct err *err)
 {
     const struct batch *batch = table->rows;
     if (!batch->rows) return OK;
-    sqlite3_stmt *statement;
-    TRY(insert_find(self, table->name, batch->type, &statement, err));
+    struct insert *insert;
+    TRY(insert_find(self, table, &insert, fault, err));
     int columns = (int)batch->type->column_count;
-    for (*row = 0; *row < batch->rows; ++*row) {
-        for (int i = 0; i < columns; i++) bind_column(statement, i + 1, batch, (uint32_t)i, *row);
-        sqlite3_bind_int64(statement, columns + 1, batch->source[*row]);
-        sqlite3_bind_int64(statement, columns + 2, batch->offset[*row]);
-        enum status status = sqlite3_step(statement) == SQLITE_DONE ? OK : database_err(self->db, "store a row", ERR_STORAGE, err);
-        sqlite3_reset(statement);
+    for (fault->row = 0; fault->row < batch->rows; fault->row++) {
+        for (int i = 0; i < columns; i++) bind_column(insert->statement, i + 1, batch, (uint32_t)i, fault->row);
+        sqlite3_bind_int64(insert->statement, columns + 1, batch->source[fault->row]);
+        sqlite3_bind_int64(insert->statement, columns + 2, batch->offset[fault->row]);
+        enum status status = sqlite3_step(insert->statement) == SQLITE_DONE ? OK : row_err(self, table, fault, err);
+        sqlite3_reset(insert->statement);
         if (status != OK) return status;
     }
     return OK;
@@ -234,7 +287,7 @@ static const char reject_sql[] =
     "INSERT INTO fdp_quarantine (key, value, headers, timestamp, schema_id, rule, error, _source, _offset, quarantined_at, topic, partition)"
     " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, topic, partition FROM fdp_offsets WHERE id = ?8";
 
-static enum status write_rejects(struct sqlite_sink *self, const struct batch *rejects, struct err *err)
+static enum status write_rejects(struct sqlite_sink *self, const struct batch *rejects, struct sink_fault *fault, struct err *err)
 {
     if (!rejects || !rejects->rows) return OK;
     TRY(prepare(self, &self->reject, reject_sql, err));
@@ -244,9 +297,35 @@ static enum status write_rejects(struct sqlite_sink *self, const struct batch *r
         sqlite3_bind_int64(self->reject, REJECT_COLUMNS + 1, rejects->source[row]);
         sqlite3_bind_int64(self->reject, REJECT_COLUMNS + 2, rejects->offset[row]);
         sqlite3_bind_int64(self->reject, REJECT_COLUMNS + 3, now);
-        TRY(database_step(self->db, self->reject, "quarantine a record", ERR_STORAGE, err));
+        enum status status = database_step(self->db, self->reject, "quarantine a record", ERR_STORAGE, err);
+        if (status == REJECT) *fault = (struct sink_fault){SINK_FAULT_REJECT, 0, row};
+        if (status != OK) return status;
     }
     return OK;
+}
+
+static const char redrive_entry_sql[] =
+    "UPDATE fdp_quarantine SET state = 'redriven', changed_at = ?2 WHERE id = ?1 AND state = 'waiting'";
+static const char redrive_count_sql[] =
+    "UPDATE fdp_offsets SET quarantined = quarantined - 1, filtered = filtered + ?2, stored = stored + 1 - ?2, updated_at = ?3"
+    " WHERE id = (SELECT _source FROM fdp_quarantine WHERE id = ?1)";
+
+static enum status write_redrive(struct sqlite_sink *self, const struct sink_redrive *redrive, struct sink_fault *fault, struct err *err)
+{
+    TRY(prepare(self, &self->redrive_entry, redrive_entry_sql, err));
+    TRY(prepare(self, &self->redrive_count, redrive_count_sql, err));
+    int64_t now = clock_now_us();
+    sqlite3_bind_int64(self->redrive_entry, 1, redrive->entry);
+    sqlite3_bind_int64(self->redrive_entry, 2, now);
+    TRY(database_step(self->db, self->redrive_entry, "redrive an entry", ERR_STORAGE, err));
+    if (sqlite3_changes(self->db) != 1) {
+        *fault = (struct sink_fault){.kind = SINK_FAULT_FENCED};
+        return err_set(err, RETRY, ERR_STORAGE, "entry %lld of the quarantine is not waiting any more", (long long)redrive->entry);
+    }
+    sqlite3_bind_int64(self->redrive_count, 1, redrive->entry);
+    sqlite3_bind_int(self->redrive_count, 2, redrive->filtered);
+    sqlite3_bind_int64(self->redrive_count, 3, now);
+    return database_step(self->db, self->redrive_count, "redrive an entry", ERR_STORAGE, err);
 }
 
 static const char advance_sql[] =
@@ -263,20 +342,19 @@ static enum status write_advance(struct sqlite_sink *self, const struct sink_adv
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) sqlite3_bind_int64(self->advance, (int)i + 1, values[i]);
     TRY(database_step(self->db, self->advance, "advance a position", ERR_STORAGE, err));
     if (sqlite3_changes(self->db) == 1) return OK;
-    fault->fenced = true;
-    return err_set(err, FATAL, ERR_STORAGE, "another worker has taken over partition %lld and moved on from offset %lld",
-                   (long long)advance->id, (long long)advance->from_offset);
+    *fault = (struct sink_fault){.kind = SINK_FAULT_FENCED};
+    return err_set(err, RETRY, ERR_STORAGE, "partition %lld was taken over, or is not at offset %lld any more", (long long)advance->id,
+                   (long long)advance->from_offset);
 }
 
 static enum status write_all(struct sqlite_sink *self, const struct sink_write *write, struct sink_fault *fault, struct err *err)
 {
     for (uint32_t i = 0; i < write->table_count; i++) {
-        enum status status = write_rows(self, &write->tables[i], &fault->row, err);
-        fault->row_known = status == REJECT;
         fault->table = i;
-        if (status != OK) return status;
+        TRY(write_rows(self, &write->tables[i], fault, err));
     }
-    TRY(write_rejects(self, write->rejects, err));
+    TRY(write_rejects(self, write->rejects, fault, err));
+    for (uint32_t i = 0; i < write->redrive_count; i++) TRY(write_redrive(self, &write->redrives[i], fault, err));
     // Last, so that a failed compare-and-swap undoes everything before it.
     for (uint32_t i = 0; i < write->advance_count; i++) TRY(write_advance(self, &write->advances[i], fault, err));
     return OK;
@@ -287,9 +365,8 @@ static enum status sqlite_write(struct sink *sink, const struct sink_write *writ
     struct sqlite_sink *self = of(sink);
     *fault = (struct sink_fault){0};
     TRY(exec(self, "BEGIN IMMEDIATE", err));
-    enum status status = write_all(self, write, fault, err);
-    if (status == OK) status = exec(self, "COMMIT", err);
-    if (status != OK) rollback(self);
+    enum status status = finish(self, write_all(self, write, fault, err), err);
+    if (fault->kind == SINK_FAULT_NONE) *fault = (struct sink_fault){0}; // not where it happened to be
     return status;
 }
 
@@ -323,10 +400,13 @@ static enum status sqlite_table(struct sink *sink, const char *name, struct aren
     TRY(database_prepare(of(sink)->db, "SELECT name, type, \"notnull\" FROM pragma_table_info(?1)", &statement, ERR_STORAGE, err));
     sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
     struct row_column *columns = NULL;
-    uint32_t count = 0;
+    uint32_t count = 0, provenance = 0;
     while (sqlite3_step(statement) == SQLITE_ROW && count < MAX_COLUMNS) {
         const char *column = (const char *)sqlite3_column_text(statement, 0);
-        if (!strcmp(column, "_source") || !strcmp(column, "_offset")) continue;
+        if (!strcmp(column, "_source") || !strcmp(column, "_offset")) {
+            provenance++;
+            continue;
+        }
         if (!columns) columns = arena_calloc(arena, MAX_COLUMNS, sizeof *columns);
         columns[count++] = (struct row_column){
             .name = arena_copy(arena, column, strlen(column)),
@@ -337,6 +417,11 @@ static enum status sqlite_table(struct sink *sink, const char *name, struct aren
     sqlite3_finalize(statement);
     if (!count) return err_set(err, REJECT, ERR_STORAGE, "the store has no table %s", name);
     if (is_view(of(sink), name)) return err_set(err, REJECT, ERR_STORAGE, "%s is a view: rows cannot be stored in it", name);
+    if (provenance != 2)
+        return err_set(err, REJECT, ERR_STORAGE,
+                       "table %s has no column _source or _offset, which tell where a row came from; run: ALTER TABLE \"%s\" ADD COLUMN _source"
+                       " INTEGER; ALTER TABLE \"%s\" ADD COLUMN _offset INTEGER",
+                       name, name, name);
     *out = arena_alloc(arena, sizeof **out);
     **out = (struct row_type){arena_copy(arena, name, strlen(name)), count, columns};
     return OK;
@@ -396,6 +481,13 @@ static enum status sqlite_query(struct sink *sink, const char *sql, sink_row_fn 
     return status;
 }
 
+static enum status sqlite_exec(struct sink *sink, const char *sql, struct err *err)
+{
+    struct sqlite_sink *self = of(sink);
+    TRY(exec(self, "BEGIN IMMEDIATE", err));
+    return finish(self, database_exec(self->db, sql, "change the store", ERR_STORAGE, err), err);
+}
+
 const struct sink_ops sink_sqlite = {
     .scheme = "sqlite",
     .open = sqlite_open,
@@ -404,5 +496,6 @@ const struct sink_ops sink_sqlite = {
     .write = sqlite_write,
     .table = sqlite_table,
     .query = sqlite_query,
+    .exec = sqlite_exec,
     .close = sqlite_close,
 };

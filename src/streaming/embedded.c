@@ -120,6 +120,8 @@ static void embedded_close(struct stream *stream)
     bell_fini(&log->bell);
     embedded_append_fini(log);
     free(log->readers);
+    free(log->given);
+    free(log->changes);
     free(log);
 }
 
@@ -148,20 +150,26 @@ static enum status embedded_open(struct stream **out, const struct stream_params
 
 const struct stream_ops stream_embedded = {
     .scheme = "embedded",
+    .shares = false,
     .open = embedded_open,
     .topic_create = embedded_topic_create,
     .topic_delete = embedded_topic_delete,
     .topics = embedded_topics,
     .append = embedded_append,
     .flush = embedded_flush,
+    .join = embedded_join,
+    .leave = embedded_leave,
+    .change = embedded_change,
     .seek = embedded_seek,
     .unseek = embedded_unseek,
     .poll = embedded_poll,
+    .end = embedded_end_offset,
     .wake = embedded_wake,
     .watermarks = embedded_watermarks,
     .offset_at = embedded_offset_at,
     .position_hint = embedded_position_hint,
     .positions = embedded_positions,
+    .groups = embedded_groups,
     .retain = embedded_retain,
     .close = embedded_close,
 };

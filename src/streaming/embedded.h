@@ -2,7 +2,7 @@
 // Inside the embedded log: one handle (one thread, one SQLite connection) and what its files share.
 //
 // embedded.c opens and closes, embedded_topic.c keeps topics and positions, embedded_append.c writes, embedded_read.c reads,
-// embedded_retain.c deletes. See docs/internals/log.md.
+// embedded_group.c plays a consumer group of one, embedded_retain.c deletes. See docs/internals/log.md.
 #ifndef FDP_STREAMING_EMBEDDED_H
 #define FDP_STREAMING_EMBEDDED_H
 
@@ -91,6 +91,10 @@ struct embedded {
     size_t pending_bytes;
     struct embedded_reader *readers;
     uint32_t reader_count, turn;
+    struct stream_change *given; // since join: all partitions of its topics; NULL when it has not joined
+    uint32_t given_count;
+    struct stream_change *changes; // not told yet: those from next_change on
+    uint32_t change_count, next_change;
     struct metric_registry *metrics; // may be NULL
     struct metric *flushes, *polled; // NULL without metrics
 };
@@ -139,18 +143,25 @@ enum status embedded_positions(struct stream *stream, struct arena *arena, struc
                                struct err *err) MUST_CHECK;
 
 enum status embedded_append(struct stream *stream, const char *topic, const struct batch *records, struct err *err) MUST_CHECK;
-enum status embedded_flush(struct stream *stream, struct err *err) MUST_CHECK;
+enum status embedded_flush(struct stream *stream, int64_t deadline_ns, struct err *err) MUST_CHECK;
 void embedded_append_fini(struct embedded *log);
 
 enum status embedded_seek(struct stream *stream, const char *topic, int32_t partition, int64_t source, int64_t offset,
                           struct err *err) MUST_CHECK;
 enum status embedded_unseek(struct stream *stream, const char *topic, int32_t partition, struct err *err) MUST_CHECK;
 enum status embedded_poll(struct stream *stream, struct batch *records, int64_t deadline_ns, struct err *err) MUST_CHECK;
+enum status embedded_end_offset(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
 void embedded_wake(struct stream *stream);
 enum status embedded_watermarks(struct stream *stream, const char *topic, int32_t partition, struct stream_watermarks *out,
                                 struct err *err) MUST_CHECK;
 enum status embedded_offset_at(struct stream *stream, const char *topic, int32_t partition, int64_t us, int64_t *offset,
                                struct err *err) MUST_CHECK;
+
+enum status embedded_join(struct stream *stream, const char *group, const char *const *topics, uint32_t count, struct err *err) MUST_CHECK;
+void embedded_leave(struct stream *stream);
+bool embedded_change(struct stream *stream, struct stream_change *out);
+enum status embedded_groups(struct stream *stream, struct arena *arena, struct stream_group **out, uint32_t *count,
+                            struct err *err) MUST_CHECK;
 
 enum status embedded_retain(struct stream *stream, int64_t now_us, uint64_t *deleted, struct err *err) MUST_CHECK;
 

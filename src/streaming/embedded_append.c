@@ -100,23 +100,32 @@ static enum status topic_get(struct embedded *log, const char *name, struct embe
     return OK;
 }
 
+// Looks before anything is added: too large a record leaves nothing of its batch behind.
+static enum status check_sizes(const char *topic, const struct batch *batch, struct err *err)
+{
+    for (uint32_t row = 0; row < batch->rows; row++) {
+        size_t size = 0;
+        for (uint32_t i = 0; i < RECORD_TIMESTAMP; i++)
+            if (!batch_is_null(batch, i, row)) size += batch->columns[i].text[row].size;
+        if (size > BUF_MAX_RECORD)
+            return err_set(err, REJECT, ERR_STREAM, "a record of %zu bytes is too large for the topic \"%s\": at most %d", size, topic,
+                           BUF_MAX_RECORD);
+    }
+    return OK;
+}
+
 static enum status add_record(struct embedded *log, struct embedded_topic *topic, const struct batch *batch, uint32_t row, struct err *err)
 {
     struct chunk_record record;
-    size_t size = 0;
     for (uint32_t i = 0; i < RECORD_TIMESTAMP; i++) {
         record.null[i] = batch_is_null(batch, i, row);
         if (record.null[i]) continue;
         record.field[i] = batch->columns[i].text[row];
-        size += record.field[i].size;
+        log->pending_bytes += record.field[i].size;
     }
     record.timestamp_us = batch_is_null(batch, RECORD_TIMESTAMP, row) ? clock_now_us() : batch->columns[RECORD_TIMESTAMP].int64[row];
-    if (size > BUF_MAX_RECORD)
-        return err_set(err, REJECT, ERR_STREAM, "a record of %zu bytes is too large for the topic \"%s\": at most %d", size, topic->name,
-                       BUF_MAX_RECORD);
-    log->pending_bytes += size;
     if (log->pending_bytes > EMBEDDED_PENDING_BYTES)
-        return err_set(err, AGAIN, ERR_STREAM, "more than %d bytes wait for a flush of the log; append less between two flushes",
+        return err_set(err, RETRY, ERR_STREAM, "more than %d bytes wait for a flush of the log; append less between two flushes",
                        EMBEDDED_PENDING_BYTES);
     uint32_t partition = topic->turn;
     if (!record.null[RECORD_KEY]) partition = (uint32_t)record_partition(record.field[RECORD_KEY], (int32_t)topic->count);
@@ -128,6 +137,7 @@ static enum status add_record(struct embedded *log, struct embedded_topic *topic
 enum status embedded_append(struct stream *stream, const char *topic_name, const struct batch *records, struct err *err)
 {
     struct embedded *log = embedded_of(stream);
+    TRY(check_sizes(topic_name, records, err));
     struct embedded_topic *topic = NULL;
     enum status status = topic_get(log, topic_name, &topic, err);
     for (uint32_t row = 0; row < records->rows && status == OK; row++) status = add_record(log, topic, records, row, err);
@@ -179,8 +189,10 @@ static enum status store_all(struct embedded *log, struct err *err)
     return OK;
 }
 
-enum status embedded_flush(struct stream *stream, struct err *err)
+// One transaction, which waits for other writers for a second at most: the deadline is not looked at.
+enum status embedded_flush(struct stream *stream, int64_t deadline_ns, struct err *err)
 {
+    (void)deadline_ns;
     struct embedded *log = embedded_of(stream);
     uint64_t pending = 0;
     for (uint32_t i = 0; i < log->topic_count; i++) pending += log->topics[i].pending;
@@ -195,6 +207,10 @@ enum status embedded_flush(struct stream *stream, struct err *err)
         if (log->flushes) metric_observe_ns(log->flushes, clock_mono_ns() - started);
     }
     forget_pending(log);
+    if (status == AGAIN) {
+        status = RETRY; // nothing of it is there: it has to be appended again
+        if (err) err->status = status;
+    }
     // A topic that was deleted may be there again with other partitions: look it up anew.
     if (status == FATAL) embedded_append_fini(log);
     return status;

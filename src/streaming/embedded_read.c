@@ -202,16 +202,27 @@ static enum status read_once(struct embedded *log, struct batch *batch, struct e
 enum status embedded_poll(struct stream *stream, struct batch *records, int64_t deadline_ns, struct err *err)
 {
     struct embedded *log = embedded_of(stream);
-    uint32_t rows = records->rows;
+    uint32_t rows = records ? records->rows : 0;
     for (;;) {
         bool woken = bell_clear(&log->bell);
-        TRY(read_once(log, records, err));
-        if (records->rows > rows) {
+        if (records) TRY(read_once(log, records, err));
+        if (records && records->rows > rows) {
             if (log->polled) metric_add(log->polled, records->rows - rows);
             return OK;
         }
-        if (woken || !bell_wait(&log->bell, deadline_ns)) return err_set(err, AGAIN, ERR_STREAM, "no new records in %s", log->folder);
+        bool changed = log->next_change < log->change_count;
+        if (woken || changed || !bell_wait(&log->bell, deadline_ns))
+            return err_set(err, AGAIN, ERR_STREAM, "no new records in %s", log->folder);
     }
+}
+
+// Every offset holds a record here, so what was given is all that is known.
+enum status embedded_end_offset(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err)
+{
+    const struct embedded_reader *reader = reader_find(embedded_of(stream), topic, partition);
+    if (!reader) return err_set(err, AGAIN, ERR_STREAM, "%s/%d is not being read", topic, partition);
+    *offset = reader->position;
+    return OK;
 }
 
 void embedded_wake(struct stream *stream)

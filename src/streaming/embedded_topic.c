@@ -102,8 +102,9 @@ static enum status create(struct embedded *log, const struct stream_topic *topic
         bind_text(statement, at++, topic->name);
         sqlite3_bind_int(statement, at++, topic->partitions);
     }
-    sqlite3_bind_int64(statement, at++, topic->retention_ms < 0 ? -1 : topic->retention_ms);
-    sqlite3_bind_int64(statement, at, topic->retention_bytes < 0 ? -1 : topic->retention_bytes);
+    // The last record of each key is to stay: all of them do.
+    sqlite3_bind_int64(statement, at++, topic->compacted || topic->retention_ms < 0 ? -1 : topic->retention_ms);
+    sqlite3_bind_int64(statement, at, topic->compacted || topic->retention_bytes < 0 ? -1 : topic->retention_bytes);
     TRY(embedded_run(log, statement, "make a topic", err));
     return id ? OK : insert_partitions(log, sqlite3_last_insert_rowid(log->db), topic->partitions, err);
 }

@@ -67,6 +67,7 @@ struct stream {
 
 struct stream_ops {
     const char *scheme; // "embedded", "kafka"
+    bool shares;        // a consumer group shares its partitions out among its members; else whoever claims last has them all
     enum status (*open)(struct stream **out, const struct stream_params *params, struct err *err) MUST_CHECK;
 
     // OK also when it exists with as many partitions; FATAL / ERR_STREAM when it exists with another number.

@@ -22,7 +22,7 @@ def classes(tmp_path_factory):
     """The class path of the oracle, compiled."""
     if not shutil.which("javac"):
         pytest.fail("javac is missing; tools/install.sh test installs it")
-    fetched = subprocess.run([ROOT / "tools/avro_java.sh"], stdout=subprocess.PIPE, text=True, check=True, timeout=600)
+    fetched = subprocess.run([ROOT / "tools/jars.sh", "avro-java", SOURCE / "pom.xml"], stdout=subprocess.PIPE, text=True, check=True, timeout=600)
     libraries = fetched.stdout.strip() + "/*"
     folder = tmp_path_factory.mktemp("classes")
     subprocess.run(["javac", "-d", folder, "-cp", libraries, *SOURCE.glob("*.java")], check=True, timeout=300)

@@ -196,7 +196,11 @@ static enum status write_commit(void *context, const struct registry_record *rec
     buf_fini(&scratch);
     if (full) return err_set(err, REJECT, ERR_REGISTRY, "the record of this schema would be larger than %d bytes", BUF_MAX_RECORD);
     TRY(server->writer->ops->append(server->writer, REGISTRY_TOPIC, server->outgoing, err));
-    TRY(server->writer->ops->flush(server->writer, err));
+    enum status status = server->writer->ops->flush(server->writer, clock_deadline_ms(WRITE_TIMEOUT_MS), err);
+    if (status == AGAIN)
+        return err_set(err, RETRY, ERR_REGISTRY, "the stream did not acknowledge the change in time; ask whether it is there, or send it again");
+    if (status == RETRY) status = err->status = AGAIN; // nothing of it is there: a failure of the store, not a doubt
+    TRY(status);
     return catch_up(server, err);
 }
 
@@ -301,7 +305,7 @@ static enum status replay(struct registry_server *server, struct err *err)
 static enum status start(struct registry_server *server, const struct registry_server_params *params, struct err *err)
 {
     struct stream_params stream_params = {params->config, params->log, params->metrics, false};
-    struct stream_topic topic = {REGISTRY_TOPIC, 1, -1, -1};
+    struct stream_topic topic = {.name = REGISTRY_TOPIC, .partitions = 1, .retention_ms = -1, .retention_bytes = -1, .compacted = true};
     TRY(stream_open(&server->reader, &stream_params, err));
     TRY(stream_open(&server->writer, &stream_params, err));
     TRY(server->writer->ops->topic_create(server->writer, &topic, err));

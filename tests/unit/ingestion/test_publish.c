@@ -77,11 +77,11 @@ static void test_publisher_each_quote_is_one_record(void **state)
     add_quote(publication->quotes, "ALT", &price, 5);
     add_quote(publication->quotes, "ABSENT", &price, -1);
     add_quote(publication->quotes, "NOPRICE", NULL, 8);
-    assert_ok(publisher_encode(publisher, publication, "test", &err), &err);
-    assert_int_equal(publication_records(publisher, publication), 10);
+    assert_ok(publication_encode(publication, "test", &err), &err);
+    assert_int_equal(publication_records(publication), 10);
     assert_int_equal(publication->rejects->rows, 5);
-    assert_ok(publisher_append(publisher, publication, world->stream, &err), &err);
-    assert_ok(world->stream->ops->flush(world->stream, &err), &err);
+    assert_ok(publication_append(publication, world->stream, &err), &err);
+    assert_ok(world->stream->ops->flush(world->stream, INT64_MAX, &err), &err);
     assert_int_equal(written(world, "tickers.stocks", 3), 3);
     assert_int_equal(written(world, "tickers.crypto", 3), 1);
     assert_int_equal(written(world, "tickers.currency", 3), 1);
@@ -95,7 +95,7 @@ static void test_publisher_each_quote_is_one_record(void **state)
                                                         : "no route takes this quote of type";
         if (!memmem(reason.data, reason.size, expected, strlen(expected))) fail_msg("%.*s: %.*s", SLICE_ARG(key), SLICE_ARG(reason));
     }
-    publication_free(publisher, publication);
+    publication_free(publication);
     publisher_free(publisher);
 }
 
@@ -109,14 +109,14 @@ static void test_publisher_key_is_the_symbol_and_keeps_its_partition(void **stat
     assert_ok(publisher_new(&publisher, world->bed.config, world->client, &err), &err);
     struct publication *publication = publication_new(publisher, 4);
     add_quote(publication->quotes, "AAPL", &price, 8);
-    assert_ok(publisher_encode(publisher, publication, "test", &err), &err);
-    assert_ok(publisher_append(publisher, publication, world->stream, &err), &err);
-    assert_ok(world->stream->ops->flush(world->stream, &err), &err);
+    assert_ok(publication_encode(publication, "test", &err), &err);
+    assert_ok(publication_append(publication, world->stream, &err), &err);
+    assert_ok(world->stream->ops->flush(world->stream, INT64_MAX, &err), &err);
     int32_t partition = record_partition(SLICE("AAPL"), 3);
     struct stream_watermarks marks;
     assert_ok(world->stream->ops->watermarks(world->stream, "tickers.stocks", partition, &marks, &err), &err);
     assert_int_equal(marks.high, 1);
-    publication_free(publisher, publication);
+    publication_free(publication);
     publisher_free(publisher);
 }
 

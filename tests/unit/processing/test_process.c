@@ -86,7 +86,7 @@ static void append_value(struct world *world, const char *topic, const char *key
     batch_set_int64(records, RECORD_TIMESTAMP, row, clock_now_us());
     batch_row_commit(records);
     assert_ok(world->stream->ops->append(world->stream, topic, records, &err), &err);
-    assert_ok(world->stream->ops->flush(world->stream, &err), &err);
+    assert_ok(world->stream->ops->flush(world->stream, INT64_MAX, &err), &err);
     batch_free(records);
 }
 
@@ -284,7 +284,7 @@ static void test_process_what_ingestion_rejected_keeps_its_reason(void **state)
     batch_set_int64(records, RECORD_TIMESTAMP, row, 5);
     batch_row_commit(records);
     assert_ok(world->stream->ops->append(world->stream, STREAM_REJECTED_TOPIC, records, &err), &err);
-    assert_ok(world->stream->ops->flush(world->stream, &err), &err);
+    assert_ok(world->stream->ops->flush(world->stream, INT64_MAX, &err), &err);
     assert_int_equal(run_to_the_end(world).quarantined, 1);
     assert_sql(world, "SELECT rule || ': ' || error || ': ' || CAST(value AS TEXT) || ': ' || topic FROM fdp_quarantine",
                "ingestion: not base64: rubbish: tickers.rejected");

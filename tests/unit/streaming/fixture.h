@@ -104,7 +104,7 @@ static inline enum status append_numbers(struct stream *stream, const char *topi
         add_record(batch, key, value, 1000000 + i);
     }
     enum status status = stream->ops->append(stream, topic, batch, err);
-    if (status == OK) status = stream->ops->flush(stream, err);
+    if (status == OK) status = stream->ops->flush(stream, INT64_MAX, err);
     batch_free(batch);
     return status;
 }

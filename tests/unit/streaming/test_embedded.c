@@ -121,7 +121,7 @@ static void test_open_by_many_processes_at_once_is_safe(void **state)
             if (status == OK)
                 while ((status = stream->ops->topic_create(stream, &topic, &fixture->err)) == AGAIN) continue;
             if (status == OK)
-                while ((status = append_numbers(stream, TOPIC, i, 1, 1, &fixture->err)) == AGAIN) continue;
+                while ((status = append_numbers(stream, TOPIC, i, 1, 1, &fixture->err)) == RETRY) continue;
             if (status != OK) {
                 fprintf(stderr, "%s\n", fixture->err.text);
                 _exit(1);
@@ -378,7 +378,7 @@ static void test_offset_at_is_right_after_retention_took_later_times(void **stat
         batch_reset(in);
         add_record(in, "k", "v", times[i]);
         must(fixture, stream->ops->append(stream, TOPIC, in, &fixture->err));
-        must(fixture, stream->ops->flush(stream, &fixture->err));
+        must(fixture, stream->ops->flush(stream, INT64_MAX, &fixture->err));
         if (!i) must(fixture, stream->ops->retain(stream, 0, &deleted, &fixture->err));
     }
     assert_int_equal(deleted, 1);

@@ -29,7 +29,7 @@ static void append_in_child(struct fixture *fixture, int first, int count, int e
     if (stream_open(&stream, &params, &fixture->err)) _exit(1);
     for (int i = 0; i < count; i += each) {
         enum status status;
-        while ((status = append_numbers(stream, TOPIC, first + i, each, 1, &fixture->err)) == AGAIN) continue;
+        while ((status = append_numbers(stream, TOPIC, first + i, each, 1, &fixture->err)) == RETRY) continue;
         if (status != OK) _exit(1);
     }
     stream_close(stream);
@@ -168,11 +168,11 @@ static int64_t fill_up(struct fixture *fixture, struct stream *stream)
             batch_set_slice(in, RECORD_VALUE, i, (struct slice){value, 20000});
         }
         status = stream->ops->append(stream, TOPIC, in, &fixture->err);
-        if (status == OK) status = stream->ops->flush(stream, &fixture->err);
+        if (status == OK) status = stream->ops->flush(stream, INT64_MAX, &fixture->err);
         if (status == OK) acknowledged += 3;
     }
     struct stream_watermarks marks = {0};
-    bool right = status == AGAIN && fixture->err.code == ERR_STREAM && strstr(fixture->err.text, "no space left") &&
+    bool right = status == RETRY && fixture->err.code == ERR_STREAM && strstr(fixture->err.text, "no space left") &&
                  stream->ops->watermarks(stream, TOPIC, 0, &marks, &fixture->err) == OK && marks.high == acknowledged;
     if (!right)
         fprintf(stderr, "%s: %s (%lld of %lld)\n", status_name(status), fixture->err.text, (long long)marks.high, (long long)acknowledged);
@@ -209,7 +209,7 @@ static void file_limit_in_child(struct fixture *fixture)
     _exit(right ? 0 : 1);
 }
 
-static void test_flush_at_a_file_limit_answers_again_and_works_later(void **state)
+static void test_flush_at_a_file_limit_answers_retry_and_works_later(void **state)
 {
     pid_t child = fork();
     if (!child) file_limit_in_child(*state);
@@ -232,7 +232,7 @@ static void full_disk_in_child(struct fixture *fixture)
     _exit(right ? 0 : 1);
 }
 
-static void test_flush_on_a_full_disk_answers_again_and_works_later(void **state)
+static void test_flush_on_a_full_disk_answers_retry_and_works_later(void **state)
 {
     pid_t child = fork();
     if (!child) full_disk_in_child(*state);
@@ -243,7 +243,7 @@ static void test_flush_on_a_full_disk_answers_again_and_works_later(void **state
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static void test_flush_while_another_process_writes_answers_again(void **state)
+static void test_flush_while_another_process_writes_answers_retry(void **state)
 {
     struct fixture *fixture = *state;
     struct stream *stream = fixture_open(fixture);
@@ -253,7 +253,7 @@ static void test_flush_while_another_process_writes_answers_again(void **state)
     sqlite3 *other;
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(append_numbers(stream, TOPIC, 0, 5, 1, &fixture->err), AGAIN);
+    assert_int_equal(append_numbers(stream, TOPIC, 0, 5, 1, &fixture->err), RETRY);
     assert_non_null(strstr(fixture->err.text, "locked"));
     assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
     must(fixture, append_numbers(stream, TOPIC, 100, 1, 1, &fixture->err));
@@ -269,8 +269,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         T(test_appending_and_reading_from_two_processes_loses_nothing), T(test_poll_is_woken_by_another_process),
-        T(test_kill_of_an_appender_loses_and_doubles_nothing),          T(test_flush_at_a_file_limit_answers_again_and_works_later),
-        T(test_flush_on_a_full_disk_answers_again_and_works_later),     T(test_flush_while_another_process_writes_answers_again),
+        T(test_kill_of_an_appender_loses_and_doubles_nothing),          T(test_flush_at_a_file_limit_answers_retry_and_works_later),
+        T(test_flush_on_a_full_disk_answers_retry_and_works_later),     T(test_flush_while_another_process_writes_answers_retry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -122,7 +122,7 @@ static void test_poll_gives_back_what_was_appended(void **state)
     add_record(in, "", "", 1700000000125000);       // empty is not null
     batch_set_slice(in, RECORD_HEADERS, 1, buf_slice(&headers));
     must(&test->fixture, test->stream->ops->append(test->stream, test->topic, in, &test->fixture.err));
-    must(&test->fixture, test->stream->ops->flush(test->stream, &test->fixture.err));
+    must(&test->fixture, test->stream->ops->flush(test->stream, INT64_MAX, &test->fixture.err));
     must(&test->fixture, test->stream->ops->seek(test->stream, test->topic, 0, 77, 0, &test->fixture.err));
     poll_rows(&test->fixture, test->stream, out, 4);
     assert_int_equal(out->rows, 4);
@@ -152,7 +152,7 @@ static void test_append_is_invisible_before_flush(void **state)
     must(&test->fixture, test->stream->ops->append(test->stream, test->topic, in, &test->fixture.err));
     if (!getenv("FDP_TEST_STREAM")) // others may send earlier than they must
         assert_int_equal(reader->ops->poll(reader, out, clock_deadline_ms(20), &test->fixture.err), AGAIN);
-    must(&test->fixture, test->stream->ops->flush(test->stream, &test->fixture.err));
+    must(&test->fixture, test->stream->ops->flush(test->stream, INT64_MAX, &test->fixture.err));
     poll_rows(&test->fixture, reader, out, 1);
     stream_close(reader);
     batch_free(in);
@@ -192,9 +192,9 @@ static void test_append_spreads_records_without_key(void **state)
         batch_reset(in);
         add_record(in, NULL, "v", i);
         must(&test->fixture, test->stream->ops->append(test->stream, test->topic, in, &test->fixture.err));
-        if (!getenv("FDP_TEST_STREAM")) must(&test->fixture, test->stream->ops->flush(test->stream, &test->fixture.err));
+        if (!getenv("FDP_TEST_STREAM")) must(&test->fixture, test->stream->ops->flush(test->stream, INT64_MAX, &test->fixture.err));
     }
-    must(&test->fixture, test->stream->ops->flush(test->stream, &test->fixture.err));
+    must(&test->fixture, test->stream->ops->flush(test->stream, INT64_MAX, &test->fixture.err));
     seek_all(test, test->stream, PARTITIONS);
     poll_rows(&test->fixture, test->stream, out, COUNT);
     assert_int_equal(out->rows, COUNT);
@@ -213,13 +213,13 @@ static void test_append_of_a_huge_record_rejects_and_leaves_nothing(void **state
     add_record(in, NULL, "", 1);
     batch_set_slice(in, RECORD_VALUE, 1, (struct slice){huge, BUF_MAX_RECORD + 1});
     assert_int_equal(test->stream->ops->append(test->stream, test->topic, in, &test->fixture.err), REJECT);
-    must(&test->fixture, test->stream->ops->flush(test->stream, &test->fixture.err));
+    must(&test->fixture, test->stream->ops->flush(test->stream, INT64_MAX, &test->fixture.err));
 
     batch_reset(in);
     add_record(in, NULL, "", 1);
     batch_set_slice(in, RECORD_VALUE, 0, (struct slice){huge, BUF_MAX_RECORD - 100});
     must(&test->fixture, test->stream->ops->append(test->stream, test->topic, in, &test->fixture.err));
-    must(&test->fixture, test->stream->ops->flush(test->stream, &test->fixture.err));
+    must(&test->fixture, test->stream->ops->flush(test->stream, INT64_MAX, &test->fixture.err));
     seek_all(test, test->stream, 1);
     poll_rows(&test->fixture, test->stream, out, 1);
     assert_int_equal(out->rows, 1);
@@ -454,7 +454,7 @@ static void test_offset_at_finds_the_first_record_of_that_time_or_later(void **s
         batch_reset(in);
         add_record(in, "k", "v", times_ms[i] * 1000);
         must(&test->fixture, test->stream->ops->append(test->stream, test->topic, in, &test->fixture.err));
-        if (i != 3) must(&test->fixture, test->stream->ops->flush(test->stream, &test->fixture.err));
+        if (i != 3) must(&test->fixture, test->stream->ops->flush(test->stream, INT64_MAX, &test->fixture.err));
     }
     static const struct {
         int64_t ms, offset;

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening, running and closing one member of the consumer group.
+#include "processing/worker.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+void worker_fail(struct worker *self, const struct err *err)
+{
+    halt_fail(self->halt, err);
+    queue_close(self->answered);
+    queue_close(self->ready);
+    self->stream->ops->wake(self->stream);
+}
+
+enum status worker_open(struct worker *self, struct err *err)
+{
+    const struct process_params *params = self->params;
+    struct stream_params stream_params = {params->config, params->log, params->metrics, false};
+    struct sink_params sink_params = {params->config, params->log, params->metrics, false};
+    if (!self->stream) TRY(stream_open(&self->stream, &stream_params, err));
+    TRY(stream_create_topics(self->stream, params->config, err));
+    if (!self->sink) TRY(sink_open(&self->sink, &sink_params, err));
+    TRY(self->sink->ops->migrate(self->sink, err));
+    self->config = params->config;
+    struct pipeline_params pipeline_params = {self->config, self->registry, self->sink};
+    return pipeline_new(&self->pipeline, &pipeline_params, err);
+}
+
+static void make_jobs(struct worker *self)
+{
+    self->free_count = 0;
+    for (int i = 0; i < WORKER_JOBS; i++) {
+        self->jobs[i].pipeline = self->pipeline;
+        self->jobs[i].work = pipeline_work_new(self->pipeline, (uint32_t)self->params->config->processing.batch_rows);
+        self->free_jobs[self->free_count++] = &self->jobs[i];
+    }
+}
+
+static void free_jobs(struct worker *self)
+{
+    for (int i = 0; i < WORKER_JOBS; i++) job_fini(&self->jobs[i]);
+    struct pipeline *part_pipeline = self->part.pipeline;
+    job_fini(&self->part);
+    pipeline_free(part_pipeline);
+}
+
+enum status worker_reload(struct worker *self, const struct config *config, struct sink *sink, struct err *err)
+{
+    struct pipeline_params params = {config, self->registry, sink};
+    struct pipeline *pipeline;
+    TRY(pipeline_new(&pipeline, &params, err));
+    struct worker_change *change = memory_new(1, sizeof *change);
+    *change = (struct worker_change){config, pipeline};
+    change = atomic_exchange(&self->next, change);
+    if (change) pipeline_free(change->pipeline);
+    free(change);
+    return OK;
+}
+
+static bool same_topics(const struct pipeline *a, const struct pipeline *b)
+{
+    const char *const *left, *const *right;
+    uint32_t count = pipeline_topics(a, &left);
+    bool same = pipeline_topics(b, &right) == count;
+    for (uint32_t i = 0; i < count && same; i++) same = !strcmp(left[i], right[i]);
+    return same;
+}
+
+bool worker_take_change(struct worker *self)
+{
+    struct worker_change *change = atomic_exchange(&self->next, NULL);
+    if (!change) return false;
+    struct pipeline *former = self->pipeline;
+    bool other_topics = !same_topics(former, change->pipeline);
+    free_jobs(self);
+    self->pipeline = change->pipeline;
+    self->config = change->config;
+    free(change);
+    make_jobs(self);
+    pipeline_free(former);
+    return other_topics;
+}
+
+void worker_run(struct worker *self)
+{
+    self->ready = queue_new(WORKER_JOBS + 1);
+    self->answered = queue_new(WORKER_JOBS + 1);
+    self->claim_job.kind = JOB_CLAIM;
+    self->keep = memory_new((size_t)self->params->config->processing.batch_rows, 1);
+    make_jobs(self);
+    self->running = true;
+    if (pthread_create(&self->reader_thread, NULL, reader_main, self) || pthread_create(&self->writer_thread, NULL, writer_main, self))
+        abort();
+}
+
+void worker_join(struct worker *self)
+{
+    if (!self->running) return;
+    pthread_join(self->reader_thread, NULL);
+    pthread_join(self->writer_thread, NULL);
+    self->running = false;
+}
+
+void worker_close(struct worker *self)
+{
+    struct worker_change *change = atomic_exchange(&self->next, NULL);
+    if (change) pipeline_free(change->pipeline);
+    free(change);
+    free_jobs(self);
+    job_fini(&self->claim_job);
+    free(self->slots);
+    free(self->keep);
+    positions_fini(&self->positions);
+    positions_fini(&self->owned);
+    pipeline_free(self->pipeline);
+    stream_close(self->stream); // leaves the group
+    sink_close(self->sink);
+    queue_free(self->ready);
+    queue_free(self->answered);
+}

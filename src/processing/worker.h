@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside the worker role: one member of the consumer group, two threads and what they share.
+//
+// worker.c opens and closes, reader.c reads, decodes and follows the group, writer.c claims and stores. A job (job.h) goes round between
+// the two: `ready` from the reader to the writer, `answered` back. Both queues have room for every job, so that only the number of jobs
+// is the back pressure.
+#ifndef FDP_PROCESSING_WORKER_H
+#define FDP_PROCESSING_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/halt.h"
+#include "base/queue.h"
+#include "processing/job.h"
+#include "processing/process.h"
+#include "streaming/stream.h"
+
+enum { WORKER_JOBS = 2 }; // of records: one is filled while the other is written
+
+// Shared by all workers of the process.
+struct process_metrics {
+    struct metric *stored, *quarantined, *filtered, *skipped, *batches, *batch_rows, *write_errors, *queue_fill, *fenced, *partitions;
+    struct metric *stage_stream, *stage_process, *stage_write, *end_to_end;
+};
+
+enum slot_state {
+    SLOT_GIVEN,    // by the group; to be claimed, not before retry_ns
+    SLOT_CLAIMING, // in a job on its way through the writer
+    SLOT_CHECKING, // sought to the last stored record, which must still be the same
+    SLOT_READING,
+};
+
+// A partition that the group lets this worker read.
+struct slot {
+    enum slot_state state;
+    uint32_t topic; // index of pipeline_topics
+    int32_t partition;
+    int64_t id;                 // once claimed
+    int64_t stored_offset;      // next offset in the store, as last heard
+    int64_t last_timestamp_us;  // while checking: identity of the last stored record
+    uint32_t last_crc;          //
+    int64_t retry_ns, retry_ms; // the next try to claim it, and the wait before
+    bool complained;            // something is wrong with it, and it was said
+};
+
+// Changed routes.
+struct worker_change {
+    const struct config *config;
+    struct pipeline *pipeline;
+};
+
+struct worker {
+    const struct process_params *params;
+    struct registry_client *registry;
+    const struct process_metrics *metrics;
+    struct halt *halt; // of all workers
+    struct queue *ready, *answered;
+    pthread_t reader_thread, writer_thread;
+    bool running;
+
+    // The reader's. While no job is with the writer, also all of the writer's.
+    const struct config *config; // whose routes the pipeline has
+    struct stream *stream;
+    struct pipeline *pipeline;
+    struct job jobs[WORKER_JOBS], claim_job;
+    struct job *free_jobs[WORKER_JOBS];
+    uint32_t free_count;
+    bool claiming; // claim_job is on its way
+    struct slot *slots;
+    uint32_t slot_count, slot_capacity;
+    struct positions positions; // read
+    uint8_t *keep;              // scratch, per record
+    bool given;                 // the group has given something
+    struct backoff stream_backoff;
+    int64_t next_hint_ns;
+    bool hint_due;
+    uint64_t backlog; // what waited when the first partitions were claimed
+
+    // The writer's.
+    struct sink *sink;
+    struct positions owned; // stored
+    struct job part;        // of a job that has to be written in parts
+    struct process_summary summary;
+
+    _Atomic(struct worker_change *) next; // changed routes, to be taken by the reader
+
+    // Read by anyone.
+    _Atomic uint32_t generation; // of the assignment
+    atomic_bool settled;         // everything that the group gave at first is being read
+    atomic_bool store_down, stream_down;
+    atomic_int complaints; // partitions that cannot be worked on now
+};
+
+// Opens everything and joins nothing yet. RETRY: something is not there yet, call again.
+enum status worker_open(struct worker *worker, struct err *err) MUST_CHECK;
+void worker_run(struct worker *worker);
+// Compiles the routes of `config`, with another thread's sink, for the reader to take up. Any thread.
+enum status worker_reload(struct worker *worker, const struct config *config, struct sink *sink, struct err *err) MUST_CHECK;
+// Takes them up. The reader's, while it has all jobs. True when other topics are to be read than before.
+bool worker_take_change(struct worker *worker);
+void worker_join(struct worker *worker); // waits for the end of its threads
+void worker_close(struct worker *worker);
+
+// Ends the role: the first failure is the reason of all.
+void worker_fail(struct worker *worker, const struct err *err);
+
+void *reader_main(void *worker);
+void *writer_main(void *worker);
+
+#endif

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// SQL in the words of each store.
+#include "storage/dialect.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+static const struct dialect {
+    const char *scheme;
+    bool times_are_integers;
+    const char *patience;
+    const char *types[COLUMN_TIMESTAMP + 1];
+} dialects[] = {
+    {"sqlite", true, "", {"INTEGER", "DOUBLE", "TEXT", "BLOB", "TIMESTAMP"}},
+    {"postgresql",
+     false,
+     "SET LOCAL statement_timeout = 0;\n",
+     {"bigint", "double precision", "text", "bytea", "timestamp with time zone"}},
+};
+
+static const struct dialect *dialect_of(const struct sink *sink)
+{
+    const struct dialect *dialect = dialects;
+    while (strcmp(dialect->scheme, sink->ops->scheme)) dialect++;
+    return dialect;
+}
+
+static void append_quoted(struct buf *sql, const char *text, char quote)
+{
+    buf_append_byte(sql, quote);
+    for (; *text; text++) {
+        if (*text == quote) buf_append_byte(sql, quote);
+        buf_append_byte(sql, *text);
+    }
+    buf_append_byte(sql, quote);
+}
+
+void dialect_append_name(struct buf *sql, const char *name)
+{
+    append_quoted(sql, name, '"');
+}
+
+void dialect_append_text(struct buf *sql, const char *text)
+{
+    append_quoted(sql, text, '\'');
+}
+
+void dialect_append_time(struct buf *sql, const struct sink *sink, int64_t us)
+{
+    char text[CLOCK_TEXT_BYTES];
+    if (dialect_of(sink)->times_are_integers)
+        buf_printf(sql, "%lld", (long long)us);
+    else
+        buf_printf(sql, "'%s'", clock_format(us, text));
+}
+
+const char *dialect_type(const struct sink *sink, enum column_type type)
+{
+    return dialect_of(sink)->types[type];
+}
+
+const char *dialect_patience(const struct sink *sink)
+{
+    return dialect_of(sink)->patience;
+}
+
+void dialect_append_targets(struct buf *sql, const int64_t *sources, const int64_t *offsets, uint32_t count)
+{
+    buf_append_text(sql, "WITH target (source, from_offset) AS (VALUES ");
+    for (uint32_t i = 0; i < count; i++) buf_printf(sql, "%s(%lld, %lld)", i ? ", " : "", (long long)sources[i], (long long)offsets[i]);
+    buf_append_text(sql, ")");
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the stores spell differently in the few statements of this room that are for all of them.
+#ifndef FDP_STORAGE_DIALECT_H
+#define FDP_STORAGE_DIALECT_H
+
+#include "base/buf.h"
+#include "storage/sink.h"
+
+// A name in quotes; a text as a literal.
+void dialect_append_name(struct buf *sql, const char *name);
+void dialect_append_text(struct buf *sql, const char *text);
+// An instant as a value for a column of timestamps.
+void dialect_append_time(struct buf *sql, const struct sink *sink, int64_t us);
+// The type of a column of that kind.
+const char *dialect_type(const struct sink *sink, enum column_type type);
+// What begins a transaction that may take as long as it needs.
+const char *dialect_patience(const struct sink *sink);
+
+// "target": the partitions with the offset from which on they are meant, as a WITH clause: (source, from_offset).
+void dialect_append_targets(struct buf *sql, const int64_t *sources, const int64_t *offsets, uint32_t count);
+
+#endif

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The PostgreSQL store: rows, rejects and positions in one transaction of COPY (docs/internals/postgres.md).
+#include "storage/postgres.h"
+
+#include <stdlib.h>
+
+static void postgres_close(struct sink *sink)
+{
+    struct postgres *self = postgres_of(sink);
+    postgres_drop(self);
+    postgres_plans_fini(self);
+    arena_fini(&self->names);
+    arena_fini(&self->scratch);
+    buf_fini(&self->sql);
+    free(self->partitions);
+    free(self->piece);
+    free(self->url);
+    free(self);
+}
+
+static enum status postgres_open(struct sink **out, const struct sink_params *params, struct err *err)
+{
+    *out = NULL;
+    struct postgres *self = calloc(1, sizeof *self);
+    if (!self) abort();
+    self->sink.ops = &sink_postgres;
+    self->url = strdup(params->config->storage.url);
+    self->piece = malloc(POSTGRES_PIECE_BYTES);
+    if (!self->url || !self->piece) abort();
+    self->read_only = params->read_only;
+    self->statement_timeout_ms = params->config->storage.statement_timeout_ms;
+    self->connect_timeout_ms = params->config->storage.connect_timeout_ms;
+    arena_init(&self->names, 1024);
+    arena_init(&self->scratch, 4096);
+    buf_init(&self->sql, BUF_MAX_WRITE);
+    enum status status = postgres_ready(self, err);
+    if (status == OK)
+        *out = &self->sink;
+    else
+        postgres_close(&self->sink);
+    return status;
+}
+
+// One simple Query message is one transaction.
+static enum status postgres_exec(struct sink *sink, const char *sql, struct err *err)
+{
+    struct postgres *self = postgres_of(sink);
+    TRY(postgres_ready(self, err));
+    return postgres_run(self, "change the store", sql, err);
+}
+
+const struct sink_ops sink_postgres = {
+    .scheme = "postgresql",
+    .open = postgres_open,
+    .migrate = postgres_migrate,
+    .claim = postgres_claim,
+    .write = postgres_write,
+    .table = postgres_table,
+    .query = postgres_query,
+    .exec = postgres_exec,
+    .close = postgres_close,
+};

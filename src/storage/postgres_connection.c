@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connection of the PostgreSQL store: making it, waiting on it, noticing that it is gone.
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "storage/postgres.h"
+
+enum {
+    OLDEST_SERVER = 120000,
+    SILENCE_GRACE_MS = 5000, // the server gives a statement up by itself before we give the server up
+    LOCK_TIMEOUT_MS = 5000,
+    QUICK_FAILURE_MS = 1000,
+};
+
+// libpq's texts have several lines.
+static void keep_why(struct postgres *self, const char *text)
+{
+    size_t size = 0;
+    for (; *text && size + 2 < sizeof self->why; text++) {
+        bool space = *text == '\n' || *text == '\t' || *text == ' ';
+        if (!space)
+            self->why[size++] = *text;
+        else if (size && self->why[size - 1] != ' ')
+            self->why[size++] = ' ';
+    }
+    while (size && self->why[size - 1] == ' ') size--;
+    self->why[size] = '\0';
+}
+
+void postgres_drop(struct postgres *self)
+{
+    if (self->conn) PQfinish(self->conn);
+    self->conn = NULL;
+    for (uint32_t i = 0; i < self->plan_count; i++) self->plans[i].shape = 0; // was the connection's
+}
+
+void postgres_lose(struct postgres *self)
+{
+    keep_why(self, PQerrorMessage(self->conn));
+    if (!*self->why) keep_why(self, "the server closed the connection");
+    postgres_drop(self);
+}
+
+// --- Waiting ---
+
+// Waits until the socket can be read or, with `out`, written. False when the server was silent for too long, or the connection is gone.
+static bool wait_for(struct postgres *self, bool out)
+{
+    struct pollfd socket = {.fd = PQsocket(self->conn), .events = (short)(out ? POLLIN | POLLOUT : POLLIN)};
+    // Who only looks may ask for what takes long; keepalives notice when the server's machine is gone.
+    int64_t deadline_ns = clock_deadline_ms(self->read_only ? INT64_MAX : self->statement_timeout_ms + SILENCE_GRACE_MS);
+    int ready;
+    do {
+        ready = poll(&socket, 1, clock_left_ms(deadline_ns));
+    } while ((ready < 0 && errno == EINTR) || (ready == 0 && clock_mono_ns() < deadline_ns));
+    if (ready > 0 && (!(socket.revents & (POLLIN | POLLERR | POLLHUP)) || PQconsumeInput(self->conn))) return true;
+    if (ready > 0) {
+        postgres_lose(self);
+    } else {
+        keep_why(self, "the server did not answer in time");
+        postgres_drop(self);
+    }
+    return false;
+}
+
+bool postgres_flush(struct postgres *self)
+{
+    while (self->conn) {
+        int left = PQflush(self->conn);
+        if (left == 0) return true;
+        if (left > 0)
+            (void)wait_for(self, true); // a failure shows in self->conn
+        else
+            postgres_lose(self);
+    }
+    return false;
+}
+
+PGresult *postgres_next(struct postgres *self)
+{
+    if (!postgres_flush(self)) return NULL;
+    while (PQisBusy(self->conn))
+        // What came before the end of the connection still counts: libpq hands it out, then its own error.
+        if (!wait_for(self, false)) return NULL;
+    PGresult *result = PQgetResult(self->conn);
+    if (PQstatus(self->conn) == CONNECTION_OK) return result;
+    PQclear(result);
+    postgres_lose(self);
+    return NULL;
+}
+
+void postgres_drain(struct postgres *self)
+{
+    PGresult *result;
+    while (self->conn && (result = postgres_next(self))) {
+        ExecStatusType kind = PQresultStatus(result);
+        PQclear(result);
+        if (kind == PGRES_COPY_IN && PQputCopyEnd(self->conn, "given up") < 0) postgres_lose(self);
+        // What a COPY TO would send is not wanted by anyone: a new connection is quicker than reading it all.
+        if (self->conn && (kind == PGRES_COPY_OUT || kind == PGRES_COPY_BOTH)) postgres_drop(self);
+    }
+}
+
+// --- Connecting ---
+
+static void ignore_notice(void *context, const char *message)
+{
+    (void)context, (void)message;
+}
+
+// An @ or / in a password that is not written as %40 or %2F makes libpq take the rest of the password for a host, which it then names.
+static enum status check_url(const char *url, struct err *err)
+{
+    const char *at = strchr(url, ':') + 1;
+    at += strspn(at, "/");
+    const char *end = at + strcspn(at, "?"), *first = memchr(at, '@', (size_t)(end - at)), *slash = memchr(at, '/', (size_t)(end - at));
+    const char *from = first && (!slash || first < slash) ? first + 1 : slash;
+    if (from && memchr(from, '@', (size_t)(end - from)))
+        return err_set(err, FATAL, ERR_CONFIG,
+                       "storage.url has an @ too many; in a name or a password, write @ as %%40, / as %%2F, : as %%3A and %% as %%25");
+    char *text = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &text);
+    if (!options) {
+        // libpq quotes what it does not understand, which may be a password.
+        int length = text ? (int)strcspn(text, "\"\n") : 0;
+        while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == ':')) length--;
+        err_set(err, FATAL, ERR_CONFIG, "storage.url is not understood: %.*s; it is postgresql://USER@HOST:PORT/DATABASE?OPTION=VALUE",
+                length, text ? text : "");
+        PQfreemem(text);
+        return FATAL;
+    }
+    PQconninfoFree(options);
+    return OK;
+}
+
+// Why there is no connection. PQping tells, without regard to the server's language, whether the server was there at all.
+static enum status why_not(struct postgres *self, bool quick, const char *const *names, const char *const *values, struct err *err)
+{
+    switch (quick ? PQpingParams(names, values, 1) : PQPING_NO_RESPONSE) {
+    case PQPING_NO_ATTEMPT: {
+        int length = (int)strcspn(self->why, "\"");
+        while (length > 0 && (self->why[length - 1] == ' ' || self->why[length - 1] == ':')) length--;
+        return err_set(err, FATAL, ERR_CONFIG, "storage.url cannot be used: %.*s; check its options", length, self->why);
+    }
+    case PQPING_OK:
+        return err_set(err, RETRY, ERR_STORAGE,
+                       "PostgreSQL does not let us in: %s; check user, password and database of storage.url, and pg_hba.conf of the server",
+                       self->why);
+    case PQPING_REJECT:
+        return err_set(err, RETRY, ERR_STORAGE, "PostgreSQL is starting or stopping: %s; this passes by itself", self->why);
+    case PQPING_NO_RESPONSE: break;
+    }
+    return err_set(err, RETRY, ERR_STORAGE, "cannot reach PostgreSQL: %s; check that it runs, and host and port of storage.url", self->why);
+}
+
+static enum status set_up(struct postgres *self, struct err *err)
+{
+    int version = PQserverVersion(self->conn);
+    if (version < OLDEST_SERVER)
+        return err_set(err, FATAL, ERR_STORAGE, "the server is PostgreSQL %d; %d or newer is needed", version / 10000,
+                       OLDEST_SERVER / 10000);
+    int64_t lock_timeout_ms = self->statement_timeout_ms / 2 < LOCK_TIMEOUT_MS ? self->statement_timeout_ms / 2 : LOCK_TIMEOUT_MS;
+    char sql[1024];
+    // Who waits for a lock is not slow: writing less would not help, so this ends before the statement timeout does.
+    // The keepalives are the server's: a worker whose machine is gone does not keep its locks on the tables.
+    snprintf(sql, sizeof sql,
+             "SET statement_timeout = %lld; SET lock_timeout = %lld; SET idle_in_transaction_session_timeout = %lld;"
+             "SET default_transaction_isolation = 'read committed'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres';"
+             "SET bytea_output = 'hex'; SET extra_float_digits = 1; SET client_min_messages = 'error';"
+             "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3%s",
+             (long long)(self->read_only ? 0 : self->statement_timeout_ms), (long long)lock_timeout_ms,
+             (long long)self->statement_timeout_ms, self->read_only ? "; SET default_transaction_read_only = on" : "");
+    return postgres_run(self, "set up the connection to PostgreSQL", sql, err);
+}
+
+static enum status connect(struct postgres *self, struct err *err)
+{
+    TRY(check_url(self->url, err));
+    char timeout[24], user_timeout[24];
+    snprintf(timeout, sizeof timeout, "%lld", (long long)(self->connect_timeout_ms + 999) / 1000);
+    snprintf(user_timeout, sizeof user_timeout, "%lld", (long long)self->statement_timeout_ms);
+    // What stands before dbname is overruled by the URL, what stands after it is not.
+    const char *const names[] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
+                                 "tcp_user_timeout", "fallback_application_name", "dbname", "client_encoding", NULL};
+    const char *const values[] = {timeout, "10", "5", "3", user_timeout, "fdp", self->url, "UTF8", NULL};
+    int64_t began_ns = clock_mono_ns();
+    self->conn = PQconnectdbParams(names, values, 1);
+    if (!self->conn) abort();
+    if (PQstatus(self->conn) != CONNECTION_OK) {
+        postgres_lose(self);
+        return why_not(self, clock_mono_ns() - began_ns < QUICK_FAILURE_MS * MS_NS, names, values, err);
+    }
+    PQsetNoticeProcessor(self->conn, ignore_notice, NULL);
+    enum status status = PQsetnonblocking(self->conn, 1) == 0 ? set_up(self, err) : postgres_err(self, NULL, "connect", err);
+    if (status != OK) postgres_drop(self);
+    return status;
+}
+
+enum status postgres_ready(struct postgres *self, struct err *err)
+{
+    if (self->conn) {
+        // A server that was restarted in the meantime has said so: better to know before anything is sent.
+        struct pollfd socket = {.fd = PQsocket(self->conn), .events = POLLIN};
+        if (poll(&socket, 1, 0) > 0 && (!PQconsumeInput(self->conn) || PQstatus(self->conn) != CONNECTION_OK)) postgres_lose(self);
+    }
+    return self->conn ? OK : connect(self, err);
+}
+
+// --- Asking ---
+
+enum status postgres_run(struct postgres *self, const char *doing, const char *sql, struct err *err)
+{
+    if (!PQsendQuery(self->conn, sql)) postgres_lose(self);
+    PGresult *result = NULL;
+    enum status status = OK;
+    while (status == OK && self->conn && (result = postgres_next(self))) {
+        ExecStatusType kind = PQresultStatus(result);
+        if (kind != PGRES_COMMAND_OK && kind != PGRES_TUPLES_OK && kind != PGRES_EMPTY_QUERY) status = postgres_err(self, result, doing, err);
+        PQclear(result);
+    }
+    if (!self->conn && status == OK) return postgres_err(self, NULL, doing, err);
+    postgres_drain(self);
+    return status;
+}
+
+enum status postgres_ask(struct postgres *self, const char *doing, const char *sql, int count, const char *const *values, PGresult **out,
+                         struct err *err)
+{
+    if (!PQsendQueryParams(self->conn, sql, count, NULL, values, NULL, NULL, 0)) postgres_lose(self);
+    PGresult *result = self->conn ? postgres_next(self) : NULL;
+    enum status status = OK;
+    if (!result || (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK))
+        status = postgres_err(self, result, doing, err);
+    postgres_drain(self);
+    if (status == OK)
+        *out = result;
+    else
+        PQclear(result);
+    return status;
+}

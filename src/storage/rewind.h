@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Moves stored positions, back or forward, and with them what was made of the records in between.
+//
+// Going back, the rows and quarantine entries of the records from the new position on are removed in the same transaction, so that what is
+// made of them again is not doubled; they leave the counts of stored and quarantined records, and what is left of the way is taken from
+// those of filtered ones, then of skipped ones. Going forward, the records in between count as skipped. Either way the partition's sums
+// stay right, and its epoch is raised: a worker that reads it is fenced, claims again and goes on at the new position.
+#ifndef FDP_STORAGE_REWIND_H
+#define FDP_STORAGE_REWIND_H
+
+#include "storage/sink.h"
+
+struct rewind_partition {
+    struct sink_partition position; // as it is in the store
+    int64_t to_offset;              // where it is to go on; below first_offset it begins there
+    // What is from there on, filled by rewind_look.
+    int64_t rows, entries; // records in the tables; in the quarantine
+};
+
+// Counts what a move would remove from `tables` (those that rows of these partitions can be in) and from the quarantine.
+enum status rewind_look(struct sink *sink, const char *const *tables, uint32_t table_count, struct rewind_partition *partitions,
+                        uint32_t count, struct err *err) MUST_CHECK;
+// Moves all of them or none, whatever a worker has done meanwhile. AGAIN: the store is busy, nothing was changed. RETRY: nobody knows.
+enum status rewind_apply(struct sink *sink, const char *const *tables, uint32_t table_count, const struct rewind_partition *partitions,
+                         uint32_t count, struct err *err) MUST_CHECK;
+
+#endif
