@@ -173,9 +173,7 @@ static enum status write_job(struct process *self, struct job *job, struct err *
         struct sink_fault fault;
         enum status status = self->sink->ops->write(self->sink, &write, &fault, err);
         switch (status) {
-        case OK:
-            halt_back_on(&self->halt, &backoff, "the store works again");
-            return OK;
+        case OK: halt_back_on(&self->halt, &backoff, "the store works again"); return OK;
         case REJECT:
             if (!fault.row_known) return err_set(err, FATAL, ERR_STORAGE, "%s (the store did not say which row)", err->text);
             cut_row(self, job, &fault, err);

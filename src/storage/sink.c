@@ -25,7 +25,9 @@ enum status sink_open(struct sink **out, const struct sink_params *params, struc
         size_t length = strlen(back_ends[i]->scheme);
         if (!strncmp(url, back_ends[i]->scheme, length) && url[length] == ':') return back_ends[i]->open(out, params, err);
     }
-    return err_set(err, FATAL, ERR_CONFIG, "storage.url is \"%s\": this program knows sqlite: and sqlite:FILE", url);
+    char shown[TEXT_URL_BYTES];
+    return err_set(err, FATAL, ERR_CONFIG, "storage.url is \"%s\": this program knows sqlite: and sqlite:FILE",
+                   text_url_shown(url, shown, sizeof shown));
 }
 
 void sink_close(struct sink *sink)
