@@ -96,9 +96,9 @@ class Fdp:
         assert done.returncode == code, f"{args}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def run(self, *args, stdin=None, env=None):
+    def run(self, *args, stdin=None, env=None, stdout=subprocess.PIPE):
         full = {k: v for k, v in os.environ.items() if not k.startswith("FDP_")} | (env or {})
-        return subprocess.run([BINARY, *map(str, args)], input=stdin, capture_output=True, text=True, timeout=300, env=full)
+        return subprocess.run([BINARY, *map(str, args)], input=stdin, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=300, env=full)
 
     def start(self, *args):
         """Starts a role that runs until it is stopped."""

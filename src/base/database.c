@@ -12,8 +12,24 @@
 
 #include "base/asset.h"
 #include "base/clock.h"
+#include "base/permission.h"
 
 enum { OPEN_RETRY_MS = 5000 };
+
+// `why` is what the system said, or 0.
+static enum status cannot_open(const char *path, int why, enum err_code code, struct err *err)
+{
+    char missing[PERMISSION_TEXT_BYTES];
+    if (permission_missing(path, missing, sizeof missing))
+        return err_set(err, FATAL, code,
+                       "cannot open %s: %s, which is needed even to look; run as the owner, have it granted, or choose another folder with "
+                       "--data",
+                       path, missing);
+    if (why == EMFILE || why == ENFILE)
+        return err_set(err, FATAL, code, "cannot open %s: %s; raise the limit (ulimit -n)", path, strerror(why));
+    return err_set(err, FATAL, code, "cannot open %s: %s; choose a writable folder with --data", path,
+                   why ? strerror(why) : "its folder cannot be written");
+}
 
 enum status database_err(sqlite3 *db, const char *doing, enum err_code code, struct err *err)
 {
@@ -42,8 +58,8 @@ enum status database_err(sqlite3 *db, const char *doing, enum err_code code, str
     case SQLITE_CORRUPT:
         return err_set(err, FATAL, code, "cannot %s: %s is damaged (%s); restore it from a copy, or move it away to start anew", doing,
                        path, text);
-    case SQLITE_READONLY:
-        return err_set(err, FATAL, code, "cannot %s: %s may not be written; check the permissions of the file and its folder", doing, path);
+    case SQLITE_READONLY: return cannot_open(path, 0, code, err);
+    case SQLITE_CANTOPEN: return cannot_open(path, system, code, err);
     default: return err_set(err, FATAL, code, "cannot %s: %s", doing, text);
     }
 }
@@ -70,8 +86,7 @@ static enum status why_not_open(sqlite3 *db, const struct database_params *param
     int why = sqlite3_system_errno(db);
     if (params->read_only && access(params->path, F_OK) && errno == ENOENT)
         return err_set(err, FATAL, params->code, "there is no %s; name the folder of a pipeline that has run with --data", params->path);
-    return err_set(err, FATAL, params->code, "cannot open %s: %s; choose a writable folder with --data", params->path,
-                   why ? strerror(why) : "its folder cannot be written");
+    return cannot_open(params->path, why, params->code, err);
 }
 
 static enum status another_kind(const struct database_params *params, struct err *err)

@@ -77,12 +77,13 @@ enum status option_load_set(const struct option_table *table, struct option_valu
     struct option_target target = top_target(table, out, &scratch);
     const char *equals = strchr(assignment, '=');
     struct slice given = slice_of(assignment);
-    char shown[OPTION_SHOWN_BYTES];
+    char shown[OPTION_SHOWN_BYTES], url[TEXT_URL_BYTES];
     enum status status;
     if (!text_is_utf8(given.data, given.size))
         status = option_fail(&loader, 0, "the assignment is not UTF-8 text");
     else if (!equals || equals == assignment)
-        status = option_fail(&loader, 0, "%s is not an assignment; write section.key=value", option_yaml_shown(given, shown));
+        status = option_fail(&loader, 0, "%s is not an assignment; write section.key=value",
+                             option_yaml_shown(slice_of(text_url_shown(assignment, url, sizeof url)), shown));
     else
         status = set_named(&loader, &target, arena_copy(&scratch, assignment, (size_t)(equals - assignment)), slice_of(equals + 1));
     arena_fini(&scratch);

@@ -31,6 +31,7 @@ enum option_flags {
     OPTION_RELOADABLE = 1, // takes effect without a restart
     OPTION_SECRET = 2,     // of a text, or of the entries of a map: never shown; may be given as NAME-file, a file that holds it
     OPTION_REQUIRED = 4,   // of an element of OPTION_OBJECTS: must be there
+    OPTION_URL = 8,        // of a text: a password inside is never shown
 };
 
 struct option_table;
@@ -89,7 +90,7 @@ enum status option_load_environment(const struct option_table *table, struct opt
                                     void (*unknown)(void *context, const char *name, const char *nearest), void *context,
                                     struct err *err) MUST_CHECK;
 
-// The value of a row in the words of the file (secrets as "********").
+// The value of a row in the words of the file (secrets as "********", a password inside a URL as "***").
 void option_value_text(const struct option_row *row, const void *values, struct buf *out);
 
 // What is made from the table.

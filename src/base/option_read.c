@@ -2,11 +2,10 @@
 // Reading options from trees of YAML values, with messages that name the place and the nearest name.
 #include "base/option_read.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
+
+#include "base/file.h"
 
 enum {
     SECRET_MAX_BYTES = 64 << 10,
@@ -42,32 +41,21 @@ static enum status fail_value(struct option_loader *loader, const struct option_
                        expects);
 }
 
-static enum status read_whole_file(const char *path, char *out, size_t capacity, size_t *size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return RETRY;
-    *size = 0;
-    ssize_t got;
-    while (*size < capacity && ((got = read(fd, out + *size, capacity - *size)) > 0 || (got < 0 && errno == EINTR)))
-        if (got > 0) *size += (size_t)got;
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return *size < capacity && got < 0 ? RETRY : OK;
-}
-
 // The content of a secret's file, without the newline that editors put at the end.
 static enum status read_secret(struct option_loader *loader, const char *name, const struct node *path, struct slice *out)
 {
     char shown[OPTION_SHOWN_BYTES];
     if (path->kind != NODE_SCALAR || path->text.size == 0) return option_fail(loader, path->line, "%s must be the path of a file", name);
     option_yaml_shown(path->text, shown);
-    char *text = arena_alloc(loader->scratch, SECRET_MAX_BYTES + 2);
-    size_t size;
-    if (read_whole_file(path->text.data, text, SECRET_MAX_BYTES + 1, &size) != OK)
-        return option_fail(loader, path->line, "%s: cannot read the file %s: %s", name, shown, strerror(errno));
-    if (size > SECRET_MAX_BYTES)
-        return option_fail(loader, path->line, "%s: the file %s has more than %d bytes", name, shown, SECRET_MAX_BYTES);
+    struct buf file;
+    buf_init(&file, SECRET_MAX_BYTES);
+    const char *why = file_read(path->text.data, &file);
+    size_t size = file.size;
+    char *text = arena_copy(loader->scratch, file.data, size);
+    bool too_large = file.full;
+    buf_fini(&file);
+    if (why) return option_fail(loader, path->line, "%s: cannot read the file %s: %s", name, shown, why);
+    if (too_large) return option_fail(loader, path->line, "%s: the file %s has more than %d bytes", name, shown, SECRET_MAX_BYTES);
     if (size > 0 && text[size - 1] == '\n') size--;
     if (size > 0 && text[size - 1] == '\r') size--;
     text[size] = '\0';

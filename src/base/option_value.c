@@ -197,6 +197,15 @@ static void write_text(const char *text, bool mask, struct buf *out)
     option_yaml_write(mask && *text ? SLICE("********") : slice_of(text), out);
 }
 
+static void write_url(const char *url, struct buf *out)
+{
+    size_t size = 2 * strlen(url) + 4; // *** may be longer than what it stands for
+    char *shown = malloc(size);
+    if (!shown) abort();
+    option_yaml_write(slice_of(text_url_shown(url, shown, size)), out);
+    free(shown);
+}
+
 static void write_pairs(const struct option_row *row, const struct option_array *array, bool reveal, struct buf *out)
 {
     const struct option_pair *pairs = array->items;
@@ -220,6 +229,10 @@ static void write_list(const struct option_array *array, bool mask, struct buf *
 void option_value_write(const struct option_row *row, const void *at, bool reveal, struct buf *out)
 {
     bool mask = !reveal && (row->flags & OPTION_SECRET);
+    if (!reveal && (row->flags & OPTION_URL)) {
+        write_url(*(const char *const *)at, out);
+        return;
+    }
     switch (row->type) {
     case OPTION_TEXT:
     case OPTION_WORD: write_text(*(const char *const *)at, mask, out); break;

@@ -189,6 +189,56 @@ uint32_t text_number(const char **names, uint32_t *count, const char *name)
     return i;
 }
 
+struct room {
+    char *to, *end; // a NUL still fits at the end
+};
+
+static void put(struct room *room, const char *text, size_t size)
+{
+    size_t left = (size_t)(room->end - room->to);
+    if (size > left) size = left;
+    memcpy(room->to, text, size);
+    room->to += size;
+}
+
+// The password of user:PASSWORD@ behind "://", or NULL. One that holds a character which should have been percent-encoded is found too,
+// unless it looks like a port.
+static const char *find_password(const char *url, size_t *size)
+{
+    const char *authority = strstr(url, "://");
+    if (!authority) return NULL;
+    authority += 3;
+    const char *password = authority + strcspn(authority, ":@/?#");
+    if (*password++ != ':') return NULL;
+    size_t length = strcspn(password, "/?#");
+    const char *at = memrchr(password, '@', length);
+    if (!at && strspn(password, "0123456789") != length) at = strrchr(password, '@');
+    *size = at ? (size_t)(at - password) : 0;
+    return at ? password : NULL;
+}
+
+char *text_url_shown(const char *url, char *out, size_t size)
+{
+    static const char parameter[] = "password=";
+    struct room room = {out, out + size - 1};
+    size_t length;
+    const char *password = find_password(url, &length);
+    if (password) {
+        put(&room, url, (size_t)(password - url));
+        put(&room, "***", 3);
+        url = password + length;
+    }
+    for (const char *found; (found = strcasestr(url, parameter)) != NULL;) {
+        found += sizeof parameter - 1;
+        put(&room, url, (size_t)(found - url));
+        put(&room, "***", 3);
+        url = found + strcspn(found, "&;# ");
+    }
+    put(&room, url, strlen(url));
+    *room.to = '\0';
+    return out;
+}
+
 uint64_t text_hash(const void *data, size_t size)
 {
     const unsigned char *p = data;

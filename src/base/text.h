@@ -58,6 +58,10 @@ const char *text_nearest(const char *name, const char *const *names, size_t coun
 // The place of `name` among the few `names`; a new one is put at the end, for which there must be room.
 uint32_t text_number(const char **names, uint32_t *count, const char *name);
 
+// A URL as it may be shown: the password in user:PASSWORD@ and in password=PASSWORD is ***. Cut to what `out` holds. Returns `out`.
+enum { TEXT_URL_BYTES = 512 };
+char *text_url_shown(const char *url, char *out, size_t size);
+
 // 64-bit hash for tables in memory (not stored, not for hostile keys without a cap on the table).
 uint64_t text_hash(const void *data, size_t size);
 

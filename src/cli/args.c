@@ -163,8 +163,9 @@ static bool check_words(const struct app *app)
 {
     const struct command *command = app->command;
     if (app->common.help || (app->word_count >= command->min_words && app->word_count <= command->max_words)) return true;
-    fprintf(stderr, "fdp %s: %s\nUsage: fdp %s %s\n", command->name,
-            app->word_count < command->min_words ? "something is missing" : "too many words", command->name, command->words);
+    fprintf(stderr, "fdp %s: %s\nUsage: fdp %s%s%s\n", command->name,
+            app->word_count < command->min_words ? "something is missing" : "too many words", command->name, *command->words ? " " : "",
+            command->words);
     return false;
 }
 
@@ -248,7 +249,7 @@ bool args_help(FILE *out, const char *name)
         print_flags(out, common_flags, COMMON_FLAGS);
         fputs(
             "\nfdp help COMMAND tells more of one. Exit codes: 0 done, 1 the check found problems, 2 usage, 3 configuration, 4 feed, 5 stream,\n"
-            "6 storage, 7 registry, 70 internal.\n",
+            "6 storage, 7 registry, 70 internal, 74 the output could not be written.\n",
             out);
         return true;
     }

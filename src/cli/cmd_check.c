@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that try a configuration without running it: check and preview.
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,13 @@
 #include "ingestion/publish.h"
 #include "ingestion/source.h"
 #include "processing/pipeline.h"
+#include "simulator/simulator.h"
+
+// A file that this user cannot see is not one that is still to be made.
+static bool may_be_there(const char *path)
+{
+    return !access(path, F_OK) || errno != ENOENT;
+}
 
 // The store to check routes against: the configured one, or, when it has not been made yet, an empty one in memory.
 static enum status open_store(const struct app *app, struct config *empty, struct sink **out, bool *is_there, struct err *err)
@@ -17,7 +25,7 @@ static enum status open_store(const struct app *app, struct config *empty, struc
     char path[4096];
     const char *url = app->config->storage.url, *file = strchr(url, ':') ? strchr(url, ':') + 1 : "";
     snprintf(path, sizeof path, "%s%s", *file ? file : app->config->data, *file ? "" : "/store.db");
-    *is_there = strncmp(url, "sqlite:", 7) || !access(path, F_OK);
+    *is_there = strncmp(url, "sqlite:", 7) || may_be_there(path);
     if (*is_there) return tool_sink(app, out, err);
     *empty = *app->config;
     empty->storage.url = "sqlite::memory:";
@@ -74,6 +82,13 @@ static void check_source(struct check *check)
     source_fini(&source);
 }
 
+static void check_replay(struct check *check)
+{
+    struct err err;
+    if (!*check->app->config->simulator.replay) return;
+    result(check, simulator_check_replay(check->app->config, &err), "simulator.replay", "recorded prices", &err);
+}
+
 static void check_processing(struct check *check)
 {
     struct err err;
@@ -99,7 +114,7 @@ static void check_stream(struct check *check)
     struct stream *stream = NULL;
     const char *url = check->app->config->streaming.url, *folder = strchr(url, ':') ? strchr(url, ':') + 1 : "";
     snprintf(path, sizeof path, "%s/stream.db", *folder ? folder : check->app->config->data);
-    bool made = strncmp(url, "embedded:", 9) || !access(path, F_OK);
+    bool made = strncmp(url, "embedded:", 9) || may_be_there(path);
     enum status status = made ? tool_stream(check->app, &stream, &err) : OK;
     result(check, status, "streaming.url", made ? "stream" : "stream (will be made at the first start)", &err);
     stream_close(stream);
@@ -111,6 +126,7 @@ int cmd_check(struct app *app)
     config_check(app->config, problem, &check);
     if (!check.problems) printf("ok       configuration\n");
     check_source(&check);
+    check_replay(&check);
     check_ingestion(&check);
     check_processing(&check);
     check_stream(&check);

@@ -77,6 +77,5 @@ int cmd_simulate(struct app *app)
         snprintf(assignment, sizeof assignment, "%s=%s", shorthands[i].key, value);
         if (option_load_set(&config_options, &app->values, assignment, "command line", &err) != OK) return app_fail(app, &err);
     }
-    struct role role;
-    return role_run(&role, app, ROLE_SIMULATOR);
+    return run_monitored(app, ROLE_SIMULATOR, "monitoring.listen=127.0.0.1:8085");
 }

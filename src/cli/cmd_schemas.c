@@ -25,8 +25,9 @@ static enum status get(const char *base, const char *path, json_t **out, struct 
         *out = json_loadb(body.data ? body.data : "", body.size, JSON_DECODE_ANY, NULL);
         const char *message = json_string_value(json_object_get(*out, "message"));
         if (!*out || status_code != 200) {
-            status = err_set(err, FATAL, ERR_REGISTRY, "the registry at %s answered %d%s%s", base, status_code, message ? ": " : "",
-                             message ? message : "");
+            char shown[TEXT_URL_BYTES];
+            status = err_set(err, FATAL, ERR_REGISTRY, "the registry at %s answered %d%s%s", text_url_shown(base, shown, sizeof shown),
+                             status_code, message ? ": " : "", message ? message : "");
             json_decref(*out);
         }
     }

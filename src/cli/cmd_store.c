@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/commands.h"
 #include "cli/tool.h"
 #include "model/record.h"
@@ -12,6 +13,8 @@
 // --- sql and every other listing of a query ---
 
 struct listing {
+    sink_row_fn *row;
+    const char *empty; // said instead of a table without rows; NULL: nothing is
     enum output_format format;
     struct output *output; // made with the first row, when the names are known
     uint64_t rows;
@@ -26,27 +29,57 @@ static bool list_row(void *context, uint32_t count, const char *const *names, co
     return !ferror(stdout);
 }
 
-static int list_query(struct app *app, const char *sql, const char *empty)
+static void list_nothing(const struct listing *listing)
 {
-    struct err err;
+    if (listing->format == OUTPUT_JSON) puts("[]");
+    if (listing->format == OUTPUT_CSV) puts("");
+    if (listing->format == OUTPUT_TABLE && listing->empty) puts(listing->empty);
+}
+
+static enum status list_query(const struct app *app, const char *sql, struct listing *listing, struct err *err)
+{
     struct sink *sink;
-    if (tool_sink(app, &sink, &err) != OK) return app_fail(app, &err);
-    struct listing listing = {.format = tool_format(app)};
-    enum status status = sink->ops->query(sink, sql, list_row, &listing, &err);
-    if (listing.output)
-        output_end(listing.output, empty);
-    else if (status == OK)
-        puts(listing.format == OUTPUT_JSON ? "[]" : listing.format == OUTPUT_TABLE ? empty : "");
+    TRY(tool_sink(app, &sink, err));
+    listing->format = tool_format(app);
+    enum status status = sink->ops->query(sink, sql, listing->row, listing, err);
+    if (listing->output)
+        output_end(listing->output, listing->empty);
+    else if (status == OK && !listing->rows)
+        list_nothing(listing);
     sink_close(sink);
-    return status == OK ? EXIT_DONE : app_fail(app, &err);
+    return status;
 }
 
 int cmd_sql(struct app *app)
 {
-    return list_query(app, app->words[0], "no rows");
+    struct err err;
+    struct listing listing = {.row = list_row, .empty = "no rows"};
+    enum status status = list_query(app, app->words[0], &listing, &err);
+    if (status == REJECT) err.code = ERR_USAGE; // nothing is wrong with the store; the statement is the user's
+    return status == OK ? EXIT_DONE : app_fail(app, &err);
 }
 
 // --- quarantine ---
+
+enum { ENTRY_COLUMNS_MAX = 16 };
+
+// The cells of an entry as people read them: with times as text, in `texts`.
+static void readable(uint32_t count, const char *const *names, const struct sink_cell *cells, struct sink_cell shown[ENTRY_COLUMNS_MAX],
+                     char texts[ENTRY_COLUMNS_MAX][CLOCK_TEXT_BYTES])
+{
+    for (uint32_t i = 0; i < count && i < ENTRY_COLUMNS_MAX; i++) {
+        bool time = !strcmp(names[i], "timestamp") || !strcmp(names[i], "quarantined_at");
+        shown[i] = time && cells[i].type == SINK_INTEGER ? output_text(clock_format(cells[i].integer, texts[i])) : cells[i];
+    }
+}
+
+static bool list_entry(void *context, uint32_t count, const char *const *names, const struct sink_cell *cells)
+{
+    struct sink_cell shown[ENTRY_COLUMNS_MAX];
+    char texts[ENTRY_COLUMNS_MAX][CLOCK_TEXT_BYTES];
+    readable(count, names, cells, shown, texts);
+    return list_row(context, count, names, shown);
+}
 
 int cmd_quarantine_list(struct app *app)
 {
@@ -55,12 +88,14 @@ int cmd_quarantine_list(struct app *app)
     const char *state = app_flag(app, "state");
     if (state && strcmp(state, "waiting") && strcmp(state, "redriven") && strcmp(state, "dropped"))
         return app_usage(app, "--state wants waiting, redriven or dropped, not \"%s\"", state);
+    struct err err;
     char sql[512];
     snprintf(
         sql, sizeof sql,
         "SELECT id, topic, partition, _offset AS \"offset\", rule, error, state, quarantined_at FROM fdp_quarantine%s%s%s ORDER BY id DESC LIMIT %lld",
         state ? " WHERE state = '" : "", state ? state : "", state ? "'" : "", (long long)limit);
-    return list_query(app, sql, "the quarantine is empty");
+    struct listing listing = {.row = list_entry, .empty = "the quarantine is empty"};
+    return list_query(app, sql, &listing, &err) == OK ? EXIT_DONE : app_fail(app, &err);
 }
 
 static void print_bytes(const char *name, const struct sink_cell *cell)
@@ -99,14 +134,17 @@ static void print_headers(struct slice headers)
 
 static bool show_entry(void *context, uint32_t count, const char *const *names, const struct sink_cell *cells)
 {
-    *(bool *)context = true;
+    struct sink_cell shown[ENTRY_COLUMNS_MAX];
+    char texts[ENTRY_COLUMNS_MAX][CLOCK_TEXT_BYTES];
+    ((struct listing *)context)->rows++;
+    readable(count, names, cells, shown, texts);
     for (uint32_t i = 0; i < count; i++) {
-        if (cells[i].type == SINK_INTEGER)
-            printf("%-15s %lld\n", names[i], (long long)cells[i].integer);
-        else if (!strcmp(names[i], "headers") && cells[i].type == SINK_BYTES)
-            print_headers(cells[i].text);
+        if (shown[i].type == SINK_INTEGER)
+            printf("%-15s %lld\n", names[i], (long long)shown[i].integer);
+        else if (!strcmp(names[i], "headers") && shown[i].type == SINK_BYTES)
+            print_headers(shown[i].text);
         else
-            print_bytes(names[i], &cells[i]);
+            print_bytes(names[i], &shown[i]);
     }
     return false;
 }
@@ -122,16 +160,11 @@ int cmd_quarantine_show(struct app *app)
         "SELECT id, topic, partition, _offset AS \"offset\", rule, error, state, schema_id, timestamp, quarantined_at, key, value, headers"
         " FROM fdp_quarantine WHERE id = %lld",
         (long long)id);
-    if (app->common.json) return list_query(app, sql, "");
     struct err err;
-    struct sink *sink;
-    if (tool_sink(app, &sink, &err) != OK) return app_fail(app, &err);
-    bool found = false;
-    enum status status = sink->ops->query(sink, sql, show_entry, &found, &err);
-    sink_close(sink);
-    if (status != OK) return app_fail(app, &err);
-    if (!found) fprintf(stderr, "fdp quarantine show: there is no entry %lld\n", (long long)id);
-    return found ? EXIT_DONE : EXIT_PROBLEMS;
+    struct listing listing = {.row = app->common.json ? list_entry : show_entry};
+    if (list_query(app, sql, &listing, &err) != OK) return app_fail(app, &err);
+    if (!listing.rows) fprintf(stderr, "fdp quarantine show: there is no entry %lld\n", (long long)id);
+    return listing.rows ? EXIT_DONE : EXIT_PROBLEMS;
 }
 
 // --- reconcile ---
@@ -163,11 +196,7 @@ static void reconcile_partition(void *context, const struct reconcile_partition 
 static uint32_t routed_tables(const struct config *config, const char **tables)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < config->processing.routes.count; i++) {
-        uint32_t known = 0;
-        while (known < count && strcmp(tables[known], config->processing.routes.items[i].table)) known++;
-        if (known == count) tables[count++] = config->processing.routes.items[i].table;
-    }
+    for (uint32_t i = 0; i < config->processing.routes.count; i++) text_number(tables, &count, config->processing.routes.items[i].table);
     return count;
 }
 

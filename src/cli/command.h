@@ -12,7 +12,7 @@
 #include "model/config.h"
 
 // Exit codes beside those of enum err_code.
-enum { EXIT_DONE = 0, EXIT_PROBLEMS = 1 };
+enum { EXIT_DONE = 0, EXIT_PROBLEMS = 1, EXIT_OUTPUT = 74 };
 
 struct flag {
     const char *name;  // without the dashes

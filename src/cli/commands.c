@@ -75,7 +75,8 @@ const struct command commands[] = {
      1,
      1,
      "Query the store",
-     "Only reading. Tables: stocks, crypto, currency; views: finance_data_ingress, finance_data_readable.",
+     "Only reading. Tables: stocks, crypto, currency; views: finance_data_ingress, finance_data_readable.\n"
+     "With --json, columns of one name are told apart by a number: SELECT 1 AS a, 2 AS a gives a and a_2.",
      {{"csv", NULL, "print CSV"}},
      cmd_sql},
     {"check",

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program: parses the command line, loads the configuration, runs the command.
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "cli/args.h"
 #include "cli/command.h"
 
@@ -22,19 +22,14 @@ static void warn_unknown(void *context, const char *name, const char *nearest)
 
 static enum status load_file(struct app *app, const char *path, struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return err_set(err, FATAL, ERR_CONFIG, "cannot read the configuration %s: %s", path, strerror(errno));
     struct buf text;
     buf_init(&text, BUF_MAX_CONFIG_FILE);
-    char chunk[8192];
-    ssize_t got = 0;
-    while (!text.full && (got = read(fd, chunk, sizeof chunk)) > 0) buf_append(&text, chunk, (size_t)got);
+    const char *why = file_read(path, &text);
     enum status status = OK;
-    if (got < 0)
-        status = err_set(err, FATAL, ERR_CONFIG, "cannot read the configuration %s: %s", path, strerror(errno));
+    if (why)
+        status = err_set(err, FATAL, ERR_CONFIG, "cannot read the configuration %s: %s", path, why);
     else if (text.full)
         status = err_set(err, FATAL, ERR_CONFIG, "the configuration %s is longer than %d bytes", path, BUF_MAX_CONFIG_FILE);
-    close(fd);
     if (status == OK) status = option_load_yaml(&config_options, &app->values, text.data ? text.data : "", text.size, path, err);
     buf_fini(&text);
     return status;
@@ -81,6 +76,19 @@ static int run(struct app *app)
     return app->command->run(app);
 }
 
+// The exit code when not all that was printed has arrived. A reader that went away, such as head, has seen what it wanted.
+static int finish_output(int code)
+{
+    errno = 0;
+    bool failed = ferror(stdout) != 0;
+    // What comes behind a failure fails in the same way, which tells its reason once more.
+    if (failed) putchar('\n');
+    failed |= fflush(stdout) != 0;
+    if (!failed || errno == EPIPE) return code;
+    fprintf(stderr, "fdp: cannot write to standard output: %s\n", errno ? strerror(errno) : "some of it is missing");
+    return code ? code : EXIT_OUTPUT;
+}
+
 int main(int argc, char **argv)
 {
     bool terminal = isatty(STDERR_FILENO);
@@ -92,8 +100,7 @@ int main(int argc, char **argv)
     }
     signal(SIGPIPE, SIG_IGN); // a reader that went away is an error of write(2), not the end of the program
     app.metrics = metric_registry_new();
-    int code = run(&app);
-    if (fflush(stdout) != 0 && code == EXIT_DONE && errno != EPIPE) code = ERR_INTERNAL;
+    int code = finish_output(run(&app));
     if (app.values.values) option_values_fini(&app.values);
     metric_registry_free(app.metrics);
     arena_fini(&app.arena);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/map.h"
 #include "model/decimal.h"
 
 enum { TABLE_ROWS_AT_ONCE = 1000, CELL_MAX_WIDTH = 100 };
@@ -22,6 +23,33 @@ struct output {
     uint64_t rows;
 };
 
+// Members of an object need names of their own: a, a_2, a_3 for columns that are all called "a", leaving out what is taken.
+static void name_apart(struct output *output)
+{
+    struct map taken;
+    map_init(&taken, 2 * output->columns);
+    bool *again = calloc(output->columns + 1, sizeof *again);
+    if (!again) abort();
+    for (uint32_t i = 0; i < output->columns; i++) {
+        uint32_t before = taken.count;
+        map_add(&taken, slice_of(output->names[i]));
+        again[i] = taken.count == before;
+    }
+    for (uint32_t i = 0; i < output->columns; i++) {
+        if (!again[i]) continue;
+        char *name = NULL;
+        for (int number = 2; !name || map_find(&taken, slice_of(name)) != MAP_NONE; number++) {
+            free(name);
+            if (asprintf(&name, "%s_%d", output->names[i], number) < 0) abort();
+        }
+        map_add(&taken, slice_of(name));
+        free(output->names[i]);
+        output->names[i] = name;
+    }
+    free(again);
+    map_fini(&taken);
+}
+
 struct output *output_new(FILE *file, enum output_format format, uint32_t columns, const char *const *names)
 {
     struct output *output = calloc(1, sizeof *output);
@@ -36,6 +64,7 @@ struct output *output_new(FILE *file, enum output_format format, uint32_t column
     for (uint32_t i = 0; i < columns; i++)
         if (!(output->names[i] = strdup(names[i]))) abort();
     arena_init(&output->arena, 64 << 10);
+    if (format == OUTPUT_JSON) name_apart(output);
     if (format == OUTPUT_JSON) fputc('[', file);
     if (format == OUTPUT_CSV)
         for (uint32_t i = 0; i < columns; i++) fprintf(file, "%s%s%s", i ? "," : "", names[i], i + 1 == columns ? "\r\n" : "");

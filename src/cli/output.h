@@ -12,7 +12,8 @@ enum output_format { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV };
 
 struct output;
 
-// `names` are copied. A table is printed at the end, when the widths are known (after 1,000 rows in parts); JSON and CSV row by row.
+// `names` are copied; in JSON a name that was there before gets a number: a, a_2. A table is printed at the end, when the widths are known
+// (after 1,000 rows in parts); JSON and CSV row by row.
 struct output *output_new(FILE *file, enum output_format format, uint32_t columns, const char *const *names);
 void output_row(struct output *output, const struct sink_cell *cells);
 // Ends the listing. `empty` (may be NULL) is said instead of a table without rows.

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 enum {
     TICK_MS = 200,          // how often the loop turns
     DRAIN_LIMIT_MS = 20000, // after a signal; a second one ends at once
+    DESCRIPTORS = 8192,     // that a process may have open: the servers' connections, and some
 };
 
 const char *role_registry_url(const struct config *config, char out[512])
@@ -52,6 +54,18 @@ static bool process_part_ready(const void *part, const char **why)
     return process_ready(part, why);
 }
 
+static bool simulator_part_ready(const void *part, const char **why)
+{
+    return simulator_ready(part, why);
+}
+
+static enum status start_simulator(struct role *role, struct err *err)
+{
+    TRY(simulator_start(&role->simulator, role->app->config, &role->app->log, role->app->metrics, err));
+    health_add(role->health, "simulator", simulator_part_ready, role->simulator);
+    return OK;
+}
+
 static bool signal_waits(void)
 {
     sigset_t pending;
@@ -59,12 +73,12 @@ static bool signal_waits(void)
     return sigismember(&pending, SIGINT) || sigismember(&pending, SIGTERM);
 }
 
-// Asked again and again while a part waits for something outside: it is alive, and a signal ends the wait.
+// Asked again and again while a part waits for something outside: meanwhile the role is alive.
 static bool asked_to_stop(void *context)
 {
     struct role *role = context;
     health_beat(role->health);
-    return signal_waits();
+    return signal_waits() || clock_mono_ns() >= role->end_ns;
 }
 
 static void stored(void *context, const char *table, const struct batch *rows)
@@ -110,6 +124,16 @@ static enum status make_ingest(struct role *role, struct err *err)
     return ingest_new(&role->ingest, &params, err);
 }
 
+// The servers' own limits on connections should be met before the system's on descriptors, which databases need too. None of our libraries
+// uses select(2), for whose sake the soft limit is as low as 1024.
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= DESCRIPTORS) return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 // Everything that can fail comes first and the claim of the worker after it: a start that is refused takes nothing from a pipeline that
 // runs. The worker before the feed, so that its backlog is what waited at the start.
 static enum status start(struct role *role, unsigned parts, struct err *err)
@@ -120,7 +144,7 @@ static enum status start(struct role *role, unsigned parts, struct err *err)
         TRY(monitor_start(&role->monitor, app->config, app->metrics, role->health, parts & ROLE_PROCESS ? role->board : NULL, err));
     if (parts & ROLE_REGISTRY) TRY(start_registry(role, err));
     if (parts & ROLE_REGISTRY && parts & ROLE_PROCESS) TRY(load_schemas(role, err));
-    if (parts & ROLE_SIMULATOR) TRY(simulator_start(&role->simulator, app->config, &app->log, app->metrics, err));
+    if (parts & ROLE_SIMULATOR) TRY(start_simulator(role, err));
     if (parts & ROLE_INGEST) TRY(make_ingest(role, err));
     if (parts & ROLE_PROCESS) TRY(start_process(role, parts & ROLE_INGEST, err));
     if (parts & ROLE_INGEST) {
@@ -153,11 +177,11 @@ static bool part_failed(const struct role *role)
 }
 
 // Returns when it is time to stop. SIGHUP does nothing yet to a configuration that cannot change: it must not end the program.
-static void wait_for_the_end(struct role *role, const sigset_t *signals, int64_t end_ns)
+static void wait_for_the_end(struct role *role, const sigset_t *signals)
 {
     struct status_line line;
     status_line_open(&line, role->app->metrics, role->ingest || role->process);
-    while (!part_failed(role) && clock_mono_ns() < end_ns) {
+    while (!part_failed(role) && clock_mono_ns() < role->end_ns) {
         health_beat(role->health);
         status_line_show(&line);
         struct timespec tick = {.tv_nsec = TICK_MS * MS_NS};
@@ -195,6 +219,7 @@ int role_run(struct role *role, struct app *app, unsigned parts)
         stop(role);
         return app_usage(app, "--for wants a duration such as 500ms, 10s or 5m, not \"%s\"", duration);
     }
+    role->end_ns = duration ? clock_deadline_ms(for_ms) : INT64_MAX;
     // Blocked in every thread; the loop takes them one by one.
     sigset_t signals, before;
     sigemptyset(&signals);
@@ -203,13 +228,15 @@ int role_run(struct role *role, struct app *app, unsigned parts)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, &before);
 
+    allow_descriptors();
     struct err err;
     int code = EXIT_DONE;
     enum status status = start(role, parts, &err);
     if (status == OK) {
         role->started = true;
         say_addresses(role);
-        wait_for_the_end(role, &signals, duration ? clock_deadline_ms(for_ms) : INT64_MAX);
+        if (duration) role->end_ns = clock_deadline_ms(for_ms);
+        wait_for_the_end(role, &signals);
     } else if (signal_waits()) {
         sigtimedwait(&signals, NULL, &(struct timespec){0}); // taken, so that it does not end the program below
     } else {

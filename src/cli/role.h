@@ -18,7 +18,8 @@ enum role_part { ROLE_REGISTRY = 1, ROLE_SIMULATOR = 2, ROLE_INGEST = 4, ROLE_PR
 // Everything that one process runs; what is not part of it is NULL.
 struct role {
     struct app *app;
-    bool started; // all parts were
+    bool started;   // all parts were
+    int64_t end_ns; // of --for, for the start alone and then for what follows; else never
     struct folder_lock lock;
     struct health *health;
     struct board *board;

@@ -367,7 +367,8 @@ void ingest_run(struct ingest *self)
     self->running = true;
     if (pthread_create(&self->feed_thread, NULL, feed_main, self) || pthread_create(&self->publish_thread, NULL, publish_main, self))
         abort();
-    log_info(self->params.log, component, "ingestion started", "source", self->source.url, "symbols",
+    char url[TEXT_URL_BYTES];
+    log_info(self->params.log, component, "ingestion started", "source", text_url_shown(self->source.url, url, sizeof url), "symbols",
              log_number(self->source.symbol_count));
 }
 

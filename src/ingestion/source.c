@@ -8,8 +8,9 @@
 #include <string.h>
 
 #include "base/map.h"
+#include "model/quote.h"
 
-enum { SYMBOL_MAX_BYTES = 64, MAX_SUBSCRIBED = 100000 };
+enum { MAX_SUBSCRIBED = 100000 };
 
 // What a newcomer subscribes to at Yahoo: the same kinds as the built-in market trades.
 static const char *const well_known[] = {
@@ -22,12 +23,12 @@ static const char *const well_known[] = {
 
 static enum status add_symbol(struct map *symbols, struct slice symbol, const char *where, struct err *err)
 {
-    bool plain = symbol.size <= SYMBOL_MAX_BYTES;
+    bool plain = symbol.size <= QUOTE_ID_MAX_BYTES;
     for (size_t i = 0; i < symbol.size && plain; i++) plain = symbol.data[i] > ' ' && symbol.data[i] < 127;
     if (!plain)
         return err_set(err, FATAL, ERR_CONFIG,
                        "%s: \"%.*s\" is no symbol: at most %d printable characters without spaces, such as AAPL or BTC-USD", where,
-                       symbol.size > 80 ? 80 : (int)symbol.size, symbol.data, SYMBOL_MAX_BYTES);
+                       symbol.size > 80 ? 80 : (int)symbol.size, symbol.data, QUOTE_ID_MAX_BYTES);
     if (map_add(symbols, symbol) == MAP_NONE) return err_set(err, FATAL, ERR_CONFIG, "%s: more than %d symbols", where, MAX_SUBSCRIBED);
     return OK;
 }
@@ -68,8 +69,10 @@ static enum status find_feed(struct source *self, const struct config *config, c
         return OK;
     }
     if (!strcmp(source, "yahoo:") || !strncmp(source, "ws://", 5) || !strncmp(source, "wss://", 6)) return OK;
+    char shown[TEXT_URL_BYTES];
     return err_set(err, FATAL, ERR_CONFIG,
-                   "ingestion.source is \"%s\": this program knows simulator:, yahoo:, ws://HOST/PATH and wss://HOST/PATH", source);
+                   "ingestion.source is \"%s\": this program knows simulator:, yahoo:, ws://HOST/PATH and wss://HOST/PATH",
+                   text_url_shown(source, shown, sizeof shown));
 }
 
 static enum status find_symbols(struct source *self, const struct config *config, const char *const *market_symbols,

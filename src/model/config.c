@@ -57,7 +57,7 @@ static const struct option_row rows[] = {
     {.name = "log.format", .type = OPTION_WORD, AT(log.format), .fallback = "text", .words = "text json",
      .help = "Text is for people, JSON for machines; one line per event in both."},
 
-    {.name = "ingestion.source", .type = OPTION_TEXT, AT(ingestion.source), .fallback = "simulator:",
+    {.name = "ingestion.source", .type = OPTION_TEXT, .flags = OPTION_URL, AT(ingestion.source), .fallback = "simulator:",
      .help = "Where quotes come from: \"simulator:\" starts the built-in market in this process and connects to it over loopback, \"yahoo:\" "
              "is the real feed, ws://HOST/PATH?version=2 or wss://... any server that speaks its protocol."},
     {.name = "ingestion.symbols", .type = OPTION_LIST, AT(ingestion.symbols), .fallback = "[]",
@@ -88,7 +88,7 @@ static const struct option_row rows[] = {
      .help = "Which quotes go to which topic, and what of them. Tried in order; the first that takes a quote wins. A quote that none takes goes "
              "to tickers.rejected."},
 
-    {.name = "streaming.url", .type = OPTION_TEXT, AT(streaming.url), .fallback = "embedded:",
+    {.name = "streaming.url", .type = OPTION_TEXT, .flags = OPTION_URL, AT(streaming.url), .fallback = "embedded:",
      .help = "The stream: \"embedded:\" is a durable log in the data folder, embedded:DIR one in another folder, "
              "kafka://HOST:PORT,HOST:PORT Apache Kafka."},
     {.name = "streaming.topics", .type = OPTION_OBJECTS, AT(streaming.topics), .element = &topic_table,
@@ -103,13 +103,14 @@ static const struct option_row rows[] = {
      .help = "The oldest records of a partition of the embedded log are deleted above this size; 0 keeps them."},
     {.name = "streaming.schemas", .type = OPTION_TEXT, AT(streaming.schemas), .fallback = "",
      .help = "Folder with the Avro schemas that are loaded at start, TOPIC/vN.avsc. Empty: those built into the program."},
-    {.name = "streaming.registry.url", .type = OPTION_TEXT, AT(streaming.registry.url), .fallback = "",
+    {.name = "streaming.registry.url", .type = OPTION_TEXT, .flags = OPTION_URL, AT(streaming.registry.url), .fallback = "",
      .help = "Schema registry, http://HOST:PORT. Empty: one in this process."},
     {.name = "streaming.registry.listen", .type = OPTION_TEXT, AT(streaming.registry.listen), .fallback = "127.0.0.1:8081",
      .help = "Where the registry of this process listens; port 0 picks a free one."},
 
     {.name = "processing.group", .type = OPTION_TEXT, AT(processing.group), .fallback = "processing",
-     .help = "Consumer group; positions are kept per group, so a new name reads everything again."},
+     .help = "Consumer group; positions are kept per group, so a new name reads everything again and stores it in the same "
+             "tables once more, beside the rows of the former group."},
     {.name = "processing.start", .type = OPTION_WORD, AT(processing.start), .fallback = "earliest", .words = "earliest latest",
      .help = "Where a group starts on a partition that it never read."},
     {.name = "processing.batch-rows", .type = OPTION_INT, AT(processing.batch_rows), .fallback = "10000", .min = 1, .max = 1000000,
@@ -124,7 +125,7 @@ static const struct option_row rows[] = {
      .help = "Which records go to which table, and what of them. Tried in order; the first that takes a record wins. A record that none takes "
              "is counted as filtered."},
 
-    {.name = "storage.url", .type = OPTION_TEXT, AT(storage.url), .fallback = "sqlite:",
+    {.name = "storage.url", .type = OPTION_TEXT, .flags = OPTION_URL, AT(storage.url), .fallback = "sqlite:",
      .help = "The store: \"sqlite:\" is a database in the data folder, sqlite:FILE one elsewhere, postgresql://USER@HOST:PORT/DATABASE a "
              "PostgreSQL server (any URL that libpq takes; the password also from PGPASSWORD or a password file)."},
     {.name = "storage.statement-timeout", .type = OPTION_DURATION, AT(storage.statement_timeout_ms), .fallback = "30s", .min = 100,
@@ -133,7 +134,8 @@ static const struct option_row rows[] = {
      .max = HOUR_MS, .help = "PostgreSQL: how long one attempt to connect may take."},
 
     {.name = "monitoring.listen", .type = OPTION_TEXT, AT(monitoring.listen), .fallback = "127.0.0.1:8080",
-     .help = "Where metrics, health and the web page are served; port 0 picks a free one. Unless it is set, fdp ingest uses port 8083 and fdp process 8084."},
+     .help = "Where metrics, health and the web page are served; port 0 picks a free one. Unless it is set, fdp ingest uses port 8083, fdp "
+             "process 8084 and fdp simulate 8085."},
     {.name = "monitoring.symbols-max", .type = OPTION_INT, AT(monitoring.symbols_max), .fallback = "1000", .max = 1000000, .unit = "symbols",
      .help = "Most symbols with metrics of their own; all others share the label \"other\"."},
 

@@ -39,11 +39,11 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-// Kafka's rule for names of topics, kept for the embedded log too.
-static bool topic_name_ok(const char *name)
+// Kafka's rule for names of topics, kept for the embedded log and for groups too.
+static bool name_ok(const char *name, size_t max)
 {
     size_t length = strlen(name);
-    if (length == 0 || length > TOPIC_NAME_MAX || !strcmp(name, ".") || !strcmp(name, "..")) return false;
+    if (length == 0 || length > max || !strcmp(name, ".") || !strcmp(name, "..")) return false;
     for (const char *p = name; *p; p++)
         if (!is_letter(*p) && !is_digit(*p) && *p != '.' && *p != '-') return false;
     return true;
@@ -77,7 +77,7 @@ static void check_topics(struct check *check)
 {
     const struct config_topic *topics = check->config->streaming.topics.items;
     for (uint32_t i = 0; i < check->config->streaming.topics.count; i++) {
-        if (!topic_name_ok(topics[i].name))
+        if (!name_ok(topics[i].name, TOPIC_NAME_MAX))
             found(check, "streaming.topics",
                   "[%u]: \"%.100s\" is not a name for a topic; it may have letters, digits, dots, dashes and underscores, at most %d", i,
                   topics[i].name, TOPIC_NAME_MAX);
@@ -128,8 +128,8 @@ uint32_t config_check(const struct config *config, config_problem_fn *problem, v
         found(&check, "ingestion.reconnect-min", "it is longer than ingestion.reconnect-max");
     check_topics(&check);
     check_routes(&check);
-    if (!*config->processing.group || strlen(config->processing.group) > GROUP_NAME_MAX)
-        found(&check, "processing.group", "a group's name has 1 to %d characters", GROUP_NAME_MAX);
+    if (!name_ok(config->processing.group, GROUP_NAME_MAX))
+        found(&check, "processing.group", "a group's name has 1 to %d letters, digits, dots, dashes and underscores", GROUP_NAME_MAX);
     check_listen(&check, "streaming.registry.listen", config->streaming.registry.listen);
     check_listen(&check, "monitoring.listen", config->monitoring.listen);
     check_listen(&check, "simulator.listen", config->simulator.listen);

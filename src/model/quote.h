@@ -31,6 +31,9 @@ enum quote_column {
 
 extern const struct row_type quote_row_type;
 
+// Symbols are short; what is longer is no symbol, and would be a key, a label of a metric and a row of a table all the same.
+enum { QUOTE_ID_MAX_BYTES = 64 };
+
 // Reads one frame: base64 text (version 1) or {"type":"pricing","message":"<base64>"} (version 2), told apart by the first character.
 enum quote_frame {
     QUOTE_FRAME_QUOTE, // a row was filled
@@ -38,9 +41,9 @@ enum quote_frame {
 };
 
 // Fills row `row` (begun) of a batch of quote_row_type from a frame, everything but source_api, event_id and ingestion_ts. The frame's
-// bytes are copied into the batch's arena. Malformed envelope, base64 or protobuf, text that is not UTF-8 or holds NUL, NaN and infinity
-// are REJECT / ERR_FEED with the reason; the row is then to be begun again. Absent fields stay null, whatever they are; unknown values of
-// enumerations pass; unknown fields are ignored.
+// bytes are copied into the batch's arena. Malformed envelope, base64 or protobuf, text that is not UTF-8 or holds NUL, an id that is too
+// long, NaN and infinity are REJECT / ERR_FEED with the reason; the row is then to be begun again. Absent fields stay null, whatever they
+// are; unknown values of enumerations pass; unknown fields are ignored.
 enum status quote_decode_frame(struct slice frame, struct batch *batch, uint32_t row, enum quote_frame *kind, struct err *err) MUST_CHECK;
 // The same from the bare protobuf message; fills everything but source_api, event_id, ingestion_ts and _frame.
 enum status quote_decode_message(struct slice message, struct batch *batch, uint32_t row, struct err *err) MUST_CHECK;

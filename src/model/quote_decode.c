@@ -96,6 +96,9 @@ static enum status check_text(uint32_t column, const ProtobufCBinaryData *bytes,
 static enum status set_text(struct batch *batch, uint32_t column, uint32_t row, const ProtobufCBinaryData *bytes, struct err *err)
 {
     TRY(check_text(column, bytes, err));
+    if (column == QUOTE_ID && bytes->len > QUOTE_ID_MAX_BYTES)
+        return err_set(err, REJECT, ERR_FEED, "id is no symbol: it has %zu bytes, and at most %d are taken", bytes->len,
+                       QUOTE_ID_MAX_BYTES);
     batch_set_slice(batch, column, row, (struct slice){(const char *)bytes->data, bytes->len});
     return OK;
 }

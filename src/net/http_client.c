@@ -110,8 +110,10 @@ enum status http_client_request(struct http_client *client, const char *method, 
     bool too_large = into->full;
     buf_fini(&nowhere);
     if (status) *status = (int)response;
-    if (too_large) return err_set(err, RETRY, code, "%s %s: the answer is larger than %zu bytes", method, url, into->max);
+    char shown[TEXT_URL_BYTES];
+    text_url_shown(url, shown, sizeof shown);
+    if (too_large) return err_set(err, RETRY, code, "%s %s: the answer is larger than %zu bytes", method, shown, into->max);
     if (result != CURLE_OK)
-        return err_set(err, RETRY, code, "%s %s: %s", method, url, *client->reason ? client->reason : curl_easy_strerror(result));
+        return err_set(err, RETRY, code, "%s %s: %s", method, shown, *client->reason ? client->reason : curl_easy_strerror(result));
     return OK;
 }

@@ -15,11 +15,20 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/http_connections.h"
 
-enum { THREADS = 4, THREAD_STACK_BYTES = 2 << 20, BACKLOG = 511 };
+enum {
+    THREADS = 4,
+    THREAD_STACK_BYTES = 2 << 20,
+    BACKLOG = 511,
+    // libmicrohttpd divides its limit among its threads and stops accepting at it. Ours is in force before: any thread can hold all of our
+    // connections, and those that were shut down and wait to be cleaned up.
+    LIBRARY_CONNECTIONS = THREADS * 2 * HTTP_SERVER_MAX_CONNECTIONS,
+};
 
 struct http_server {
     struct MHD_Daemon *daemon;
+    struct http_connections *connections;
     int fd;
     http_handler_fn *handler;
     void *context;
@@ -29,7 +38,7 @@ struct http_server {
     unsigned under_way; // requests whose answer has not been sent
 };
 
-// One request, from its first line until its answer was sent.
+// One request, from its first line until its answer was sent or its connection lost.
 struct exchange {
     struct http_server *server;
     struct arena arena;
@@ -46,6 +55,21 @@ const char *http_header(const struct http_request *request, const char *name)
     return request->connection ? MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name) : NULL;
 }
 
+static struct http_connection *connection_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+static void connection_notify(void *context, struct MHD_Connection *connection, void **state, enum MHD_ConnectionNotificationCode code)
+{
+    struct http_server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        *state =
+            http_connection_opened(server->connections, MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
+    else
+        http_connection_closed(*state);
+}
+
 // Paths and queries stay as they came.
 static size_t leave_escapes(void *context, struct MHD_Connection *connection, char *text)
 {
@@ -56,7 +80,7 @@ static size_t leave_escapes(void *context, struct MHD_Connection *connection, ch
 // The first that is heard of a request; what it returns travels with the request.
 static void *exchange_begin(void *context, const char *uri, struct MHD_Connection *connection)
 {
-    (void)connection;
+    http_connection_begun(connection_of(connection));
     struct http_server *server = context;
     struct exchange *exchange = calloc(1, sizeof *exchange);
     if (!exchange) abort();
@@ -73,11 +97,12 @@ static void *exchange_begin(void *context, const char *uri, struct MHD_Connectio
 
 static void exchange_end(void *context, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode code)
 {
-    (void)connection, (void)code;
+    (void)code;
     struct http_server *server = context;
     struct exchange *exchange = *request;
     if (!exchange) return;
     *request = NULL;
+    http_connection_answered(connection_of(connection));
     arena_fini(&exchange->arena);
     buf_fini(&exchange->body);
     free(exchange);
@@ -157,7 +182,9 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *connection, c
                                    .connection = connection};
     struct http_reply reply;
     reply_init(&reply);
+    http_connection_whole(connection_of(connection));
     server->handler(server->context, &request, &reply);
+    http_connection_answered(connection_of(connection));
     return answer(connection, &reply);
 }
 
@@ -236,10 +263,31 @@ static enum status listen_on_address(struct http_server *server, const char *lis
 
 static void server_free(struct http_server *server)
 {
+    http_connections_free(server->connections);
     if (server->fd >= 0) close(server->fd);
     pthread_cond_destroy(&server->idle);
     pthread_mutex_destroy(&server->mutex);
     free(server);
+}
+
+static enum status start_daemon(struct http_server *server, const char *listen_on, enum err_code code, struct err *err)
+{
+    static const struct http_connections_params limits = {HTTP_SERVER_MAX_CONNECTIONS, HTTP_SERVER_REQUEST_SECONDS * SECOND_NS,
+                                                          HTTP_SERVER_IDLE_SECONDS * SECOND_NS};
+    server->connections = http_connections_new(&limits);
+    if (server->connections)
+        server->daemon =
+            MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, serve, server, MHD_OPTION_LISTEN_SOCKET, server->fd,
+                             MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES,
+                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIBRARY_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                             (size_t)HTTP_SERVER_HEADER_BYTES, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server,
+                             MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
+                             MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server, MHD_OPTION_END);
+    if (server->daemon) return OK;
+    // The library leaves no errno that would tell which.
+    return err_set(err, FATAL, code,
+                   "cannot serve HTTP on %s: too many open files or threads, or no memory; raise the limits (ulimit -n, ulimit -u)",
+                   listen_on);
 }
 
 enum status http_server_start(struct http_server **out, const char *listen_on, http_handler_fn *handler, void *context, enum err_code code,
@@ -255,22 +303,13 @@ enum status http_server_start(struct http_server **out, const char *listen_on, h
     pthread_cond_init(&server->idle, &monotonic);
     pthread_condattr_destroy(&monotonic);
     enum status status = listen_on_address(server, listen_on, code, err);
+    if (status == OK) {
+        remember_url(server);
+        status = start_daemon(server, listen_on, code, err);
+    }
     if (status != OK) {
         server_free(server);
         return status;
-    }
-    remember_url(server);
-    server->daemon =
-        MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, serve, server, MHD_OPTION_LISTEN_SOCKET, server->fd,
-                         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES,
-                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_SERVER_MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-                         (unsigned)HTTP_SERVER_IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_HEADER_BYTES,
-                         MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
-                         MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server, MHD_OPTION_END);
-    if (!server->daemon) {
-        server_free(server);
-        return err_set(err, FATAL, code, "cannot serve HTTP on %s: %s; raise the limits on open files and threads", listen_on,
-                       strerror(errno));
     }
     *out = server;
     return OK;

@@ -2,7 +2,9 @@
 // A small HTTP/1.1 server on libmicrohttpd: whole requests in, whole replies out, limits on everything.
 //
 // The path arrives raw: split it first, then decode each segment once (http_path_split does both). Requests are limited in size
-// (BUF_MAX_HTTP_REQUEST), header memory, connections and time. Handlers run on the server's threads, several at once.
+// (BUF_MAX_HTTP_REQUEST), header memory, connections and time. Clients that send half a request, or a byte a second of it, shut nobody out:
+// a newcomer takes the place of the connection of which nothing has come for longest, and the time limits are for the whole of a request,
+// not for its next byte (net/http_connections.h). Handlers run on the server's threads, several at once.
 #ifndef FDP_NET_HTTP_SERVER_H
 #define FDP_NET_HTTP_SERVER_H
 
@@ -27,9 +29,10 @@ struct http_reply {
 };
 
 enum {
-    HTTP_SERVER_MAX_CONNECTIONS = 512,
+    HTTP_SERVER_MAX_CONNECTIONS = 512,   // one more, and the one of which nothing has come for longest is closed
     HTTP_SERVER_HEADER_BYTES = 32 << 10, // of one request, line and headers together
-    HTTP_SERVER_IDLE_SECONDS = 30,       // a connection on which nothing moves is closed
+    HTTP_SERVER_REQUEST_SECONDS = 10,    // for a whole request, body included, from the start of the connection or of a later request
+    HTTP_SERVER_IDLE_SECONDS = 30,       // for a client to take its answer, and again until its next request begins
     HTTP_SERVER_STOP_MS = 2000,
 };
 

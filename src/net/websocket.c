@@ -98,6 +98,7 @@ void websocket_pause(struct websocket *socket, bool pause)
 void websocket_close(struct websocket *socket, uint16_t code)
 {
     if (socket->state != WEBSOCKET_OPEN) return;
+    websocket_set_why(socket, "closed from this side");
     socket->state = WEBSOCKET_CLOSING;
     char bytes[] = {(char)(code >> 8), (char)code};
     struct slice payload = {bytes, code == WEBSOCKET_NO_CODE ? 0 : sizeof bytes};
@@ -183,11 +184,15 @@ static int on_writable(struct lws *wsi, struct websocket *socket)
 static int on_peer_close(struct websocket *socket, const unsigned char *data, size_t size)
 {
     const char *peer = socket->client ? "server" : "client";
-    if (size < 2)
+    if (size < 2) {
         websocket_set_why(socket, "the %s closed the connection without a code", peer);
-    else
-        websocket_set_why(socket, "the %s closed the connection with code %d%s%.*s", peer, data[0] << 8 | data[1], size > 2 ? ": " : "",
-                          (int)(size - 2), (const char *)data + 2);
+        return 0;
+    }
+    int code = data[0] << 8 | data[1];
+    // The library writes this code over any that it does not allow, before it shows the frame.
+    const char *doubt = code == LWS_CLOSE_STATUS_PROTOCOL_ERR ? ", or one that cannot be told from it, such as 1012 or 1013" : "";
+    websocket_set_why(socket, "the %s closed the connection with code %d%s%s%.*s", peer, code, doubt, size > 2 ? ": " : "", (int)(size - 2),
+                      (const char *)data + 2);
     return 0;
 }
 
@@ -215,13 +220,6 @@ static int on_verify(struct websocket *socket, X509_STORE_CTX *store, bool trust
     return 0;
 }
 
-static int on_plain_request(struct lws *wsi)
-{
-    enum { UPGRADE_REQUIRED = 426 };
-    lws_return_http_status(wsi, UPGRADE_REQUIRED, "This is a WebSocket server.");
-    return -1;
-}
-
 static int on_socket_event(struct lws *wsi, struct websocket *socket, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
     // A chain, not a switch: of the hundred reasons these are ours.
@@ -239,7 +237,8 @@ static int on_socket_event(struct lws *wsi, struct websocket *socket, enum lws_c
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t len)
 {
-    if (reason == LWS_CALLBACK_HTTP) return on_plain_request(wsi);
+    if (reason == LWS_CALLBACK_HTTP || reason == LWS_CALLBACK_RAW_ADOPT) return websocket_refuse(wsi);
+    if (reason == LWS_CALLBACK_HTTP_CONFIRM_UPGRADE) return websocket_check_upgrade(wsi, in);
     if (reason == LWS_CALLBACK_ESTABLISHED) return on_server_open(wsi);
     if (reason == LWS_CALLBACK_RAW_RX_FILE) {
         struct websocket_watch *watch = lws_get_opaque_user_data(wsi);
@@ -280,7 +279,8 @@ static enum status make_context(struct websocket_loop *loop, const struct websoc
     bool server_tls = params->certificate_file && *params->certificate_file;
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN,
-        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        // An unknown method comes as LWS_CALLBACK_RAW_ADOPT, rather than be answered by the library.
+        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG,
         .pt_serv_buf_size = WEBSOCKET_IO_BYTES,
         .fd_limit_per_thread = WEBSOCKET_SOCKETS_MAX + 8,
         .timeout_secs = WEBSOCKET_CONNECT_SECONDS,
@@ -318,6 +318,7 @@ enum status websocket_loop_new(struct websocket_loop **out, const struct websock
     loop->message_max = params->message_max;
     loop->queue_max = params->queue_max;
     loop->code = params->code;
+    loop->hint = params->hint ? params->hint : "";
     loop->tls_client = params->tls_client;
     loop->listen_fd = loop->spare_fd = loop->timer_fd = -1;
     enum status status = make_context(loop, params, err);
@@ -336,7 +337,7 @@ enum status websocket_loop_new(struct websocket_loop **out, const struct websock
 
 static void say_goodbye(struct websocket *socket)
 {
-    websocket_set_why(socket, "closed from this side");
+    websocket_set_why(socket, "closed from this side"); // also when it is not open yet
     if (socket->state == WEBSOCKET_OPEN) {
         websocket_queue_clear(&socket->queue);
         websocket_close(socket, WEBSOCKET_GOING_AWAY);

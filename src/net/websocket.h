@@ -34,6 +34,7 @@ struct websocket_loop_params {
     const char *ca_file;          // PEM of the authorities to trust instead of the system's; NULL or empty: the system's
     const char *certificate_file; // PEM chain of a server that speaks TLS, with its key; NULL or empty: it speaks plain TCP
     const char *key_file;
+    const char *hint;   // told to who comes with another request than for a WebSocket: where to connect; looked at then; NULL: nothing
     size_t message_max; // a longer message closes its connection (1009)
     size_t queue_max;   // bytes that may wait to be sent on one connection
     enum err_code code; // what errors are filed under
@@ -67,6 +68,8 @@ enum status websocket_connect(struct websocket_loop *loop, const struct websocke
 // Accepts connections on "host:port" (port 0: a free one), once per loop; `port` is the one that was bound. FATAL says why not.
 enum status websocket_listen(struct websocket_loop *loop, const char *listen, const struct websocket_events *events, void *owner,
                              uint16_t *port, struct err *err) MUST_CHECK;
+// How many connections were refused so far: one too many, or another request than for a WebSocket.
+uint64_t websocket_refused(const struct websocket_loop *loop);
 // The value of a parameter in the query of the request; false when it is absent or longer than `size` allows. Only inside `opened`.
 bool websocket_query(struct websocket *socket, const char *name, char *value, size_t size);
 void websocket_set_owner(struct websocket *socket, void *owner);

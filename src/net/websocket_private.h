@@ -52,6 +52,8 @@ struct websocket_loop {
     int64_t armed_ns;                      // what the timer is set to; 0: not
     const struct websocket_events *events; // of the server
     void *owner;
+    const char *hint;
+    uint64_t refused;
 };
 
 struct websocket *websocket_new(struct websocket_loop *loop, const struct websocket_events *events, void *owner, bool client);
@@ -62,6 +64,11 @@ void websocket_set_why(struct websocket *socket, const char *format, ...) PRINTF
 
 // Waits for a descriptor to become readable; the loop closes it. False when the loop is full.
 bool websocket_watch(struct websocket_loop *loop, struct websocket_watch *watch, int fd, void (*ready)(struct websocket_loop *loop));
+
+// Answers a request to the server that is none for a WebSocket. Returns -1: the connection is to be closed.
+int websocket_refuse(struct lws *wsi);
+// 0 when a request to change to `protocol` is one that the server takes; else it is answered as above.
+int websocket_check_upgrade(struct lws *wsi, const char *protocol);
 
 // What clients trust. One that is not used trusts nobody.
 enum status websocket_client_context(struct ssl_ctx_st **out, bool used, const char *ca_file, enum err_code code,

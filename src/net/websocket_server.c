@@ -6,11 +6,14 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "net/websocket_private.h"
 
 enum { BACKLOG = 128, HOST_BYTES = 256 };
+
+// --- Accepting ---
 
 // Out of descriptors: the connection would stay in the backlog and wake us for ever. Take it with the spare one and hang up.
 static void refuse_one(struct websocket_loop *loop)
@@ -18,6 +21,7 @@ static void refuse_one(struct websocket_loop *loop)
     if (loop->spare_fd >= 0) close(loop->spare_fd);
     int fd = accept4(loop->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0) close(fd);
+    loop->refused++;
     loop->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
@@ -25,10 +29,10 @@ static void adopt(struct websocket_loop *loop, int fd)
 {
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (loop->sockets >= WEBSOCKET_SOCKETS_MAX)
-        close(fd);
-    else
-        lws_adopt_socket_vhost(loop->vhost, fd); // closes it when it cannot
+    bool full = loop->sockets >= WEBSOCKET_SOCKETS_MAX;
+    if (full) close(fd);
+    // It closes what it cannot take.
+    if (full || !lws_adopt_socket_vhost(loop->vhost, fd)) loop->refused++;
 }
 
 static void listener_ready(struct websocket_loop *loop)
@@ -45,6 +49,36 @@ static void listener_ready(struct websocket_loop *loop)
         }
     }
 }
+
+// --- Requests ---
+
+int websocket_refuse(struct lws *wsi)
+{
+    struct websocket_loop *loop = lws_context_user(lws_get_context(wsi));
+    char text[512], reply[LWS_PRE + 1024];
+    int size = snprintf(text, sizeof text, "this is a WebSocket port%s%.400s\n", *loop->hint ? ": " : "", loop->hint);
+    bool head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
+    int total =
+        snprintf(reply + LWS_PRE, sizeof reply - LWS_PRE,
+                 "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nConnection: Upgrade, close\r\n"
+                 "Content-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n\r\n%s",
+                 size, head ? "" : text);
+    loop->refused++;
+    lws_write(wsi, (unsigned char *)reply + LWS_PRE, (size_t)total, LWS_WRITE_HTTP);
+    return -1;
+}
+
+int websocket_check_upgrade(struct lws *wsi, const char *protocol)
+{
+    enum { KEY_BYTES = 24 };
+    char version[8];
+    // The library takes any version and key, and goes silent without them.
+    bool good = !strcasecmp(protocol, "websocket") && lws_hdr_total_length(wsi, WSI_TOKEN_KEY) == KEY_BYTES &&
+                lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_VERSION) > 0 && !strcmp(version, "13");
+    return good ? 0 : websocket_refuse(wsi);
+}
+
+// --- Listening ---
 
 // Splits "host:port"; the host may be empty (all addresses) or an IPv6 address in brackets.
 static bool split(const char *listen, char host[HOST_BYTES], const char **port)
@@ -68,7 +102,7 @@ static enum status bind_one(const struct addrinfo *address, const char *text, en
     int error = errno;
     close(*fd);
     return err_set(err, FATAL, code, "cannot listen on %s: %s%s", text, strerror(error),
-                   error == EADDRINUSE ? "; stop what uses that port, or choose another (port 0 takes a free one)" : "");
+                   error == EADDRINUSE ? "; stop the program that has the port (ss -ltnp shows which)" : "");
 }
 
 static enum status open_listener(const char *text, enum err_code code, int *fd, struct err *err)
@@ -104,6 +138,11 @@ enum status websocket_listen(struct websocket_loop *loop, const char *listen, co
     if (!websocket_watch(loop, &loop->listener, loop->listen_fd, listener_ready))
         return err_set(err, FATAL, loop->code, "cannot listen on %s: out of descriptors", listen);
     return OK;
+}
+
+uint64_t websocket_refused(const struct websocket_loop *loop)
+{
+    return loop->refused;
 }
 
 bool websocket_query(struct websocket *socket, const char *name, char *value, size_t size)

@@ -64,6 +64,7 @@ static const char *parse(const char *text, struct websocket_url *url)
 enum status websocket_url_parse(const char *text, struct websocket_url *url, enum err_code code, struct err *err)
 {
     const char *wrong = parse(text, url);
-    if (wrong) return err_set(err, FATAL, code, "\"%.300s\" is no WebSocket address: %s", text, wrong);
-    return OK;
+    if (!wrong) return OK;
+    char shown[300];
+    return err_set(err, FATAL, code, "\"%s\" is no WebSocket address: %s", text_url_shown(text, shown, sizeof shown), wrong);
 }

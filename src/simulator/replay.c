@@ -11,6 +11,7 @@
 #include "quote.pb-c.h"
 #include "simulator/frame.h"
 #include "simulator/instruments.h"
+#include "simulator/simulator.h"
 
 enum { COLUMNS_MAX = 64, LINE_MAX_BYTES = 16 << 10, SYMBOLS_MAX = 1000000, SYMBOL_MAX_BYTES = 64 };
 
@@ -295,4 +296,13 @@ const struct map *replay_symbols(const struct replay *replay)
 enum status replay_next(struct replay *replay, struct replay_row *row, struct err *err)
 {
     return read_row(replay, row, err);
+}
+
+enum status simulator_check_replay(const struct config *config, struct err *err)
+{
+    struct replay *replay;
+    if (!*config->simulator.replay) return OK;
+    TRY(replay_open(&replay, config->simulator.replay, err));
+    replay_close(replay);
+    return OK;
 }

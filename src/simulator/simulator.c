@@ -21,6 +21,7 @@ enum {
     CATCH_UP_PER_S = 4, // a second divided by it is how much of a delay is made up for; more is skipped
     REPLAY_BURST_ROWS = 2000,
     IDLE_NS = 1000000000,
+    TURN_LIMIT_S = 10, // the thread is stuck when its loop has not turned for so long
 };
 
 // What was played last of a symbol.
@@ -32,7 +33,7 @@ struct played {
 // Set up by simulator_start; from then on the thread's, but for `stop` and what never changes.
 struct simulator {
     const struct log *log;
-    char url[300];
+    char url[300], hint[320];
     struct websocket_loop *loop;
     struct map symbols; // of the invented market
     struct market market;
@@ -52,8 +53,10 @@ struct simulator {
     int64_t made;     // ... and how many there have been
     int64_t next_ns;  // no tick before
     uint32_t turn;    // whose tick is next, of the active ones
-    struct metric *ticks, *skipped;
+    struct metric *ticks, *skipped, *refused;
+    uint64_t refused_counted;
     pthread_t thread;
+    _Atomic int64_t turned_ns; // when the thread's loop last did
     atomic_bool stop;
 };
 
@@ -189,7 +192,11 @@ static void *simulator_main(void *context)
     pthread_setname_np(pthread_self(), "fdp-market");
     while (!atomic_load(&self->stop)) {
         int64_t now = clock_mono_ns();
+        atomic_store(&self->turned_ns, now);
         websocket_loop_run(self->loop, self->replay ? run_replay(self, now) : run_market(self, now));
+        uint64_t refused = websocket_refused(self->loop);
+        metric_add(self->refused, refused - self->refused_counted);
+        self->refused_counted = refused;
     }
     return NULL;
 }
@@ -233,15 +240,35 @@ static enum status listen_for_clients(struct simulator *self, const struct confi
     struct websocket_loop_params params = {
         .certificate_file = config->simulator.tls_certificate_file,
         .key_file = config->simulator.tls_key_file,
+        .hint = self->hint,
         .message_max = CLIENT_MESSAGE_MAX,
         .queue_max = CLIENT_QUEUE_MAX,
         .code = ERR_FEED,
     };
     uint16_t port;
     TRY(websocket_loop_new(&self->loop, &params, err));
-    TRY(websocket_listen(self->loop, config->simulator.listen, &clients_events, &self->clients, &port, err));
+    if (websocket_listen(self->loop, config->simulator.listen, &clients_events, &self->clients, &port, err) != OK) {
+        char why[ERR_TEXT_BYTES];
+        snprintf(why, sizeof why, "%.900s", err->text);
+        return err_set(err, err->status, err->code,
+                       "%s; or choose another address: --set simulator.listen=HOST:PORT (port 0 takes a free one)", why);
+    }
     write_url(self, config, port);
+    snprintf(self->hint, sizeof self->hint, "connect with %s", self->url);
     return OK;
+}
+
+static void make_metrics(struct simulator *self, struct metric_registry *metrics)
+{
+    self->ticks = metric_counter(metrics, "fdp_simulator_ticks_total", NULL, "Ticks that the built-in market has made");
+    self->skipped =
+        metric_counter(metrics, "fdp_simulator_skipped_ticks_total", NULL, "Ticks left out because the machine could not keep up");
+    self->refused = metric_counter(metrics, "fdp_simulator_refused_connections_total", NULL,
+                                   "Connections refused: one too many, or another request than for a WebSocket");
+    if (!self->replay)
+        metric_set(
+            metric_gauge(metrics, "fdp_simulator_target_ticks_per_second", NULL, "Ticks per second that the whole market is set to make"),
+            (double)self->rate);
 }
 
 static void simulator_free(struct simulator *self)
@@ -270,6 +297,7 @@ enum status simulator_start(struct simulator **out, const struct config *config,
                                      .log = log,
                                      .metrics = metrics,
                                      .random = (uint64_t)config->simulator.seed};
+    atomic_store(&self->turned_ns, clock_mono_ns());
     enum status status = OK;
     if (*config->simulator.replay)
         status = open_replay(self, config, err);
@@ -277,9 +305,7 @@ enum status simulator_start(struct simulator **out, const struct config *config,
         open_market(self, config);
     if (status == OK) {
         clients_init(&self->clients);
-        self->ticks = metric_counter(metrics, "fdp_simulator_ticks_total", NULL, "Ticks that the built-in market has made");
-        self->skipped =
-            metric_counter(metrics, "fdp_simulator_skipped_ticks_total", NULL, "Ticks left out because the machine could not keep up");
+        make_metrics(self, metrics);
         status = listen_for_clients(self, config, err);
     }
     if (status == OK && pthread_create(&self->thread, NULL, simulator_main, self))
@@ -296,6 +322,13 @@ enum status simulator_start(struct simulator **out, const struct config *config,
 const char *simulator_url(const struct simulator *simulator)
 {
     return simulator->url;
+}
+
+bool simulator_ready(const struct simulator *simulator, const char **why)
+{
+    bool turns = clock_mono_ns() - atomic_load(&simulator->turned_ns) < TURN_LIMIT_S * SECOND_NS;
+    *why = turns ? "" : "the market's loop has not turned for ten seconds";
+    return turns;
 }
 
 void simulator_stop(struct simulator *simulator)

@@ -28,9 +28,9 @@ enum status sink_open(struct sink **out, const struct sink_params *params, struc
     *out = NULL;
     for (size_t i = 0; i < sizeof back_ends / sizeof *back_ends && url[length]; i++)
         if (strlen(back_ends[i].scheme) == length && !strncmp(url, back_ends[i].scheme, length)) return back_ends[i].ops->open(out, params, err);
-    // Only the scheme is repeated: what follows may hold a password.
-    return err_set(err, FATAL, ERR_CONFIG, "storage.url begins with \"%.*s\": this program knows sqlite:, sqlite:FILE and postgresql://…",
-                   (int)length, url);
+    char shown[TEXT_URL_BYTES];
+    return err_set(err, FATAL, ERR_CONFIG, "storage.url is \"%s\": this program knows sqlite:, sqlite:FILE and postgresql://...",
+                   text_url_shown(url, shown, sizeof shown));
 }
 
 void sink_close(struct sink *sink)

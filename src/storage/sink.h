@@ -122,7 +122,7 @@ struct sink_ops {
     enum status (*write)(struct sink *sink, const struct sink_write *write, struct sink_fault *fault, struct err *err) MUST_CHECK;
     // The columns of a table as a row type in `arena`, without _source and _offset. REJECT / ERR_STORAGE when there is no such table.
     enum status (*table)(struct sink *sink, const char *name, struct arena *arena, struct row_type **out, struct err *err) MUST_CHECK;
-    // Reads. FATAL / ERR_STORAGE with the store's own words when the statement is wrong or would write.
+    // Reads. REJECT / ERR_STORAGE with the store's own words when the statement is wrong or would write.
     enum status (*query)(struct sink *sink, const char *sql, sink_row_fn *row, void *context, struct err *err) MUST_CHECK;
     // Statements of this program that write, all of them or none; in SQL that every store understands.
     enum status (*exec)(struct sink *sink, const char *sql, struct err *err) MUST_CHECK;

@@ -444,6 +444,18 @@ static struct sink_cell cell(sqlite3_stmt *statement, int column)
     return cell;
 }
 
+// What the statement has brought upon itself is REJECT; trouble with the store is that.
+static enum status query_err(struct sqlite_sink *self, struct err *err)
+{
+    switch (sqlite3_extended_errcode(self->db)) {
+    case SQLITE_ERROR:
+    case SQLITE_TOOBIG:
+    case SQLITE_MISMATCH:
+    case SQLITE_AUTH: return err_set(err, REJECT, ERR_STORAGE, "the store does not take this statement: %s", sqlite3_errmsg(self->db));
+    default: return database_err(self->db, "run the query", ERR_STORAGE, err);
+    }
+}
+
 static enum status each_row(struct sqlite_sink *self, sqlite3_stmt *statement, sink_row_fn *row, void *context, struct err *err)
 {
     int columns = sqlite3_column_count(statement), rc;
@@ -458,7 +470,7 @@ static enum status each_row(struct sqlite_sink *self, sqlite3_stmt *statement, s
     }
     free(names);
     free(cells);
-    return !more || rc == SQLITE_DONE ? OK : database_err(self->db, "run the query", ERR_STORAGE, err);
+    return !more || rc == SQLITE_DONE ? OK : query_err(self, err);
 }
 
 static enum status sqlite_query(struct sink *sink, const char *sql, sink_row_fn *row, void *context, struct err *err)
@@ -466,15 +478,16 @@ static enum status sqlite_query(struct sink *sink, const char *sql, sink_row_fn 
     struct sqlite_sink *self = of(sink);
     sqlite3_stmt *statement;
     const char *rest;
-    if (sqlite3_prepare_v2(self->db, sql, -1, &statement, &rest) != SQLITE_OK)
-        return err_set(err, FATAL, ERR_STORAGE, "the store does not take this statement: %s", sqlite3_errmsg(self->db));
+    if (sqlite3_prepare_v2(self->db, sql, -1, &statement, &rest) != SQLITE_OK) return query_err(self, err);
     enum status status = OK;
     if (!statement)
-        status = err_set(err, FATAL, ERR_STORAGE, "there is no statement; give one, such as 'SELECT COUNT(*) FROM finance_data_ingress'");
+        status = err_set(err, REJECT, ERR_STORAGE, "there is no statement; give one, such as 'SELECT COUNT(*) FROM finance_data_ingress'");
     else if (!sqlite3_stmt_readonly(statement))
-        status = err_set(err, FATAL, ERR_STORAGE, "this statement would change the store; only reading is allowed here");
+        status = err_set(err, REJECT, ERR_STORAGE, "this statement would change the store; only reading is allowed here");
+    else if (!sqlite3_column_count(statement))
+        status = err_set(err, REJECT, ERR_STORAGE, "this statement gives no rows; only reading is allowed here");
     else if (rest[strspn(rest, " \t\r\n;")])
-        status = err_set(err, FATAL, ERR_STORAGE, "there is more than one statement; give them one by one");
+        status = err_set(err, REJECT, ERR_STORAGE, "there is more than one statement; give them one by one");
     else
         status = each_row(self, statement, row, context, err);
     sqlite3_finalize(statement);

@@ -25,7 +25,7 @@ enum status bell_init(struct bell *bell, const char *folder, struct err *err)
         return err_set(err, FATAL, ERR_STREAM, "the path of the log's folder is too long: %.100s...", folder);
     bell->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (bell->wake_fd < 0)
-        return err_set(err, FATAL, ERR_STREAM, "cannot make an eventfd: %s; raise the limit on open files", strerror(errno));
+        return err_set(err, FATAL, ERR_STREAM, "cannot make an eventfd: %s; raise the limit on open files (ulimit -n)", strerror(errno));
     return OK;
 }
 
@@ -71,8 +71,10 @@ enum status bell_watch(struct bell *bell, struct err *err)
     if (bell->watch_fd >= 0) return OK;
     bell->watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (bell->watch_fd < 0)
-        return err_set(err, FATAL, ERR_STREAM, "cannot watch the log for new records: %s; raise fs.inotify.max_user_instances",
-                       strerror(errno));
+        return err_set(
+            err, FATAL, ERR_STREAM,
+            "cannot watch the log for new records: %s; raise the limit on open files (ulimit -n), or fs.inotify.max_user_instances",
+            strerror(errno));
     // The folder first: a bell that is made between the two calls is seen by one of them.
     if (inotify_add_watch(bell->watch_fd, bell->folder, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0) {
         err_set(err, FATAL, ERR_STREAM, "cannot watch the log's folder %s for new records: %s%s", bell->folder, strerror(errno),

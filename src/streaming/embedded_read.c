@@ -130,7 +130,7 @@ static enum status take_partition(struct embedded *log, struct embedded_reader *
         int64_t left = first + sqlite3_column_int64(statement, 1) - reader->position;
         if (first > reader->position || left <= 0) return damaged(log, reader, err);
         struct chunk_reader chunk = {.at = sqlite3_column_blob(statement, 3), .base_us = sqlite3_column_int64(statement, 2)};
-        chunk.end = chunk.at + sqlite3_column_bytes(statement, 3);
+        if (chunk.at) chunk.end = chunk.at + sqlite3_column_bytes(statement, 3);
         int64_t count = left < want ? left : want;
         if (!chunk.at || !take_chunk(reader, chunk, reader->position - first, left, count, batch)) return damaged(log, reader, err);
         reader->position += count;
@@ -280,7 +280,7 @@ static enum status search_time(struct embedded *log, const char *topic, int32_t 
         TRY(embedded_row(log, statement, &row, "search a time", err));
         if (!row) return OK;
         struct chunk_reader chunk = {.at = sqlite3_column_blob(statement, 3), .base_us = sqlite3_column_int64(statement, 2)};
-        chunk.end = chunk.at + sqlite3_column_bytes(statement, 3);
+        if (chunk.at) chunk.end = chunk.at + sqlite3_column_bytes(statement, 3);
         struct chunk_record record;
         for (int64_t i = 0; chunk.at && chunk_reader_next(&chunk, &record); i++) {
             if (record.timestamp_us < us) continue;

@@ -4,14 +4,13 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/asset.h"
+#include "base/file.h"
 
 struct schema_file {
     const char *topic;
@@ -81,14 +80,8 @@ static int by_topic_and_version(const void *a, const void *b)
 
 static enum status read_file(const char *path, struct buf *text, struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return err_set(err, FATAL, ERR_CONFIG, "cannot read the schema %s: %s", path, strerror(errno));
-    char chunk[4096];
-    ssize_t got = 0;
-    while (!text->full && (got = read(fd, chunk, sizeof chunk)) > 0) buf_append(text, chunk, (size_t)got);
-    int why = errno;
-    close(fd);
-    if (got < 0) return err_set(err, FATAL, ERR_CONFIG, "cannot read the schema %s: %s", path, strerror(why));
+    const char *why = file_read(path, text);
+    if (why) return err_set(err, FATAL, ERR_CONFIG, "cannot read the schema %s: %s", path, why);
     if (text->full) return err_set(err, FATAL, ERR_CONFIG, "the schema %s is longer than %d bytes", path, BUF_MAX_SCHEMA_TEXT);
     return OK;
 }

@@ -13,6 +13,7 @@ enum status stream_open(struct stream **out, const struct stream_params *params,
     const char *url = params->config->streaming.url;
     size_t length = strcspn(url, ":");
     struct buf known;
+    char shown[100];
     buf_init(&known, 256);
     for (size_t i = 0; i < BACK_ENDS; i++) {
         const char *scheme = back_ends[i]->scheme;
@@ -22,8 +23,8 @@ enum status stream_open(struct stream **out, const struct stream_params *params,
         }
         buf_printf(&known, "%s%s:", i ? ", " : "", scheme);
     }
-    err_set(err, FATAL, ERR_CONFIG, "streaming.url: there is no back end for \"%.100s\"; it must begin with one of: %.*s", url,
-            SLICE_ARG(buf_slice(&known)));
+    err_set(err, FATAL, ERR_CONFIG, "streaming.url: there is no back end for \"%s\"; it must begin with one of: %.*s",
+            text_url_shown(url, shown, sizeof shown), SLICE_ARG(buf_slice(&known)));
     buf_fini(&known);
     return FATAL;
 }

@@ -2,6 +2,7 @@
 """A far end that sends rubbish among good frames: what cannot be used is kept with its reason, the rest is stored."""
 import base64
 import json
+import re
 import struct
 import threading
 
@@ -9,6 +10,7 @@ import pytest
 
 from conftest import wait_for
 
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"  # RFC 3339
 websockets = pytest.importorskip("websockets.sync.server")
 
 
@@ -42,6 +44,7 @@ BAD = {
     envelope(quote(b"AAPL")[:-6]): None,
     envelope(quote(b"A\0PL")): "NUL",
     envelope(quote(b"\xff\xfe")): "UTF-8",
+    envelope(quote(b"L" * 65)): "at most 64",
     envelope(quote(b"NAN", float("nan"))): None,
     envelope(quote(b"INF", float("inf"))): None,
     envelope(quote(b"NOPRICE", None)): "price",
@@ -91,5 +94,10 @@ def test_rubbish_is_kept_and_its_neighbours_stored(fdp, market):
     assert len(listed) == len(BAD) and listed[0]["state"] == "waiting"
     shown = fdp("quarantine", "show", str(listed[0]["id"]), "--data", fdp.data)
     assert "header reason" in shown and "header received" in shown
+    for entry in listed[0], json.loads(fdp("quarantine", "show", str(listed[0]["id"]), "--data", fdp.data, "--json"))[0]:
+        assert re.fullmatch(TIME, entry["quarantined_at"]), entry
+    assert re.search(rf"^timestamp +{TIME}$", shown, re.M) and re.search(rf"^quarantined_at +{TIME}$", shown, re.M), shown
+    assert re.search(TIME, fdp("quarantine", "list", "--data", fdp.data).splitlines()[1])
     assert fdp.run("quarantine", "show", "99999", "--data", fdp.data).returncode == 1
+    assert fdp.run("quarantine", "show", "99999", "--data", fdp.data, "--json").returncode == 1
     assert len(fdp("topics", "tail", "tickers.rejected", "--data", fdp.data, "-n", "100").splitlines()) == len(BAD)

@@ -5,7 +5,7 @@ import re
 import urllib.error
 import urllib.request
 
-from conftest import BINARY, wait_for
+from conftest import BINARY, FREE_PORTS, wait_for
 
 
 def get(url, headers=None):
@@ -91,7 +91,7 @@ def test_monitoring_pages(fdp):
 
 def test_duplicates_are_dropped_and_counted(fdp):
     """A second subscription of everything makes the market send its snapshots again."""
-    market = fdp.start("simulate", "--set", "simulator.listen=127.0.0.1:0", "--set", "simulator.rate=1")
+    market = fdp.start("simulate", *FREE_PORTS, "--set", "simulator.rate=1")
     url = market.address("simulator")
     summary = fdp.up_for("3s", "--set", f"ingestion.source={url}", "--set", "ingestion.symbols=[AAPL, BTC-USD, EURUSD=X]")
     assert_sums(summary)
@@ -103,7 +103,7 @@ def test_roles_apart_make_the_same_pipeline(fdp):
     """simulate, registry, ingest and process as four processes on one folder."""
     common = ["--data", fdp.data]
     registry = fdp.start("registry", *common, "--set", "streaming.registry.listen=127.0.0.1:0").address("registry")
-    market = fdp.start("simulate", "--set", "simulator.listen=127.0.0.1:0", "--set", "simulator.rate=500").address("simulator")
+    market = fdp.start("simulate", *FREE_PORTS, "--set", "simulator.rate=500").address("simulator")
     at = ["--set", f"streaming.registry.url={registry}", "--set", "monitoring.listen=127.0.0.1:0"]
     assert "3 new versions" in fdp("schemas", "load", *common, "--set", f"streaming.registry.url={registry}")
     assert "0 new versions" in fdp("schemas", "load", *common, "--set", f"streaming.registry.url={registry}")
@@ -129,7 +129,7 @@ def test_ingest_without_a_registry_waits_and_can_be_stopped(fdp):
 def test_replay_plays_recorded_prices(fdp, tmp_path):
     recorded = tmp_path / "recorded.csv"
     recorded.write_text("time,id,price\n" + "".join(f"2026-08-13T12:00:{s:02}Z,{i},{10 + s}.5\n" for s in range(10) for i in ("AAPL", "BTC-USD")))
-    market = fdp.start("simulate", "--replay", recorded, "--speed", "5", "--set", "simulator.listen=127.0.0.1:0")
+    market = fdp.start("simulate", "--replay", recorded, "--speed", "5", *FREE_PORTS)
     role = fdp.up("--set", f"ingestion.source={market.address('simulator')}", "--set", "ingestion.symbols=[AAPL, BTC-USD]")
     role.address("monitoring")
     wait_for(lambda: {19.5} <= {row["price"] for row in fdp.sql("SELECT price FROM finance_data_ingress")}, "the last recorded price")
@@ -141,7 +141,7 @@ def test_replay_plays_recorded_prices(fdp, tmp_path):
 def test_replay_of_a_bad_file_names_the_line(fdp, tmp_path):
     recorded = tmp_path / "recorded.csv"
     recorded.write_text("time,id,price\n2026-08-13T12:00:00Z,AAPL,ten\n")
-    done = fdp.run("simulate", "--replay", recorded, "--set", "simulator.listen=127.0.0.1:0", "--for", "1s")
+    done = fdp.run("simulate", "--replay", recorded, *FREE_PORTS, "--for", "1s")
     assert done.returncode == 4 and "recorded.csv" in done.stderr and "line 2" in done.stderr and "price" in done.stderr
 
 
@@ -219,7 +219,7 @@ def test_market_with_clients_that_do_not_read_is_bounded(fdp):
     import os
     import socket
 
-    market = fdp.start("simulate", "--set", "simulator.listen=127.0.0.1:0", "--set", "simulator.rate=100000")
+    market = fdp.start("simulate", *FREE_PORTS, "--set", "simulator.rate=100000")
     port = int(re.search(r":(\d+)/", market.address("simulator")).group(1))
     message = b'{"subscribe":["AAPL"]}'
     clients = []

@@ -32,6 +32,7 @@ struct entry {
 
 struct registry_client {
     char url[512];
+    char shown[TEXT_URL_BYTES];      // the same without its password
     struct metric *fetched, *failed; // NULL without metrics
     pthread_mutex_t mutex;           // guards the entries
     pthread_cond_t settled;          // an entry is no longer being fetched
@@ -45,14 +46,16 @@ enum status registry_client_open(struct registry_client **out, const char *url, 
                                  struct err *err)
 {
     (void)log;
+    char shown[100];
     size_t length = strlen(url);
     while (length && url[length - 1] == '/') length--;
     if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) || length >= sizeof((struct registry_client *)0)->url)
-        return err_set(err, FATAL, ERR_CONFIG, "streaming.registry.url: \"%.100s\" is not the URL of a registry; write http://host:8081",
-                       url);
+        return err_set(err, FATAL, ERR_CONFIG, "streaming.registry.url: \"%s\" is not the URL of a registry; write http://host:8081",
+                       text_url_shown(url, shown, sizeof shown));
     struct registry_client *client = calloc(1, sizeof *client);
     if (!client) abort();
     snprintf(client->url, sizeof client->url, "%.*s", (int)length, url);
+    text_url_shown(client->url, client->shown, sizeof client->shown);
     client->capacity = 64;
     client->entries = calloc(client->capacity, sizeof *client->entries);
     if (!client->entries) abort();
@@ -122,7 +125,7 @@ static enum status refuse(const struct registry_client *client, const char *what
     const char *message = json_string_value(json_object_get(reply, "message"));
     json_int_t code = json_integer_value(json_object_get(reply, "error_code"));
     bool final = is_final(status) || (code >= 40401 && code <= 40499);
-    return err_set(err, final ? REJECT : RETRY, ERR_REGISTRY, "%s: the registry at %s answered %d: %s", what, client->url, status,
+    return err_set(err, final ? REJECT : RETRY, ERR_REGISTRY, "%s: the registry at %s answered %d: %s", what, client->shown, status,
                    message ? message : "(no message)");
 }
 
@@ -179,7 +182,7 @@ static enum status fetch(struct registry_client *client, int32_t id, struct avro
     const char *type = json_string_value(json_object_get(reply, "schemaType"));
     enum status result;
     if (status != 200 || !json_is_string(text))
-        result = status == 200 ? err_set(err, RETRY, ERR_REGISTRY, "%s: the answer of %s has no schema", what, client->url)
+        result = status == 200 ? err_set(err, RETRY, ERR_REGISTRY, "%s: the answer of %s has no schema", what, client->shown)
                                : refuse(client, what, status, reply, err);
     else if (type && strcmp(type, "AVRO") != 0)
         result = err_set(err, REJECT, ERR_REGISTRY, "%s: it is of type %s, not AVRO", what, type);

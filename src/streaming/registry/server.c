@@ -280,7 +280,8 @@ static enum status open_lock(struct registry_server *server, const struct config
     snprintf(path, sizeof path, "%s/registry.lock", folder);
     server->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (server->lock_fd >= 0) return OK;
-    return err_set(err, FATAL, ERR_REGISTRY, "cannot open %s: %s; the folder of the log must be writable", path, strerror(errno));
+    return err_set(err, FATAL, ERR_REGISTRY, "cannot open %s: %s; %s", path, strerror(errno),
+                   errno == EMFILE ? "raise the limit on open files (ulimit -n)" : "the folder of the log must be writable");
 }
 
 // Reads the topic from its start to the end that it has now.

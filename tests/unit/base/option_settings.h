@@ -65,7 +65,7 @@ static const struct option_row rows[] = {
     {.name = "main.extra", .type = OPTION_MAP, .flags = OPTION_SECRET, AT(extra), .fallback = "{}", .words = "password token", .help = "More."},
     {.name = "main.servers", .type = OPTION_OBJECTS, AT(servers), .element = &server_table, .fallback = "[{host: here}]", .help = "Where."},
     {.name = "main.password", .type = OPTION_TEXT, .flags = OPTION_SECRET, AT(password), .fallback = "", .help = "A secret."},
-    {.name = "main.deep.url", .type = OPTION_TEXT, AT(deep.url), .fallback = "x:", .help = "Far down."},
+    {.name = "main.deep.url", .type = OPTION_TEXT, .flags = OPTION_URL, AT(deep.url), .fallback = "x:", .help = "Far down."},
 };
 // clang-format on
 

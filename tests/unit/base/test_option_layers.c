@@ -233,6 +233,16 @@ static void test_secrets_are_never_shown(void **state)
     assert_null(strstr(f->err.text, "hush"));
 }
 
+static void test_passwords_in_urls_are_never_shown(void **state)
+{
+    struct fixture *f = *state;
+    assert_loads(f, "main: {deep: {url: \"postgresql://me:hush@host/db?password=hush\"}}\n");
+    assert_string_equal(settings(f)->deep.url, "postgresql://me:hush@host/db?password=hush");
+    assert_string_equal(value_text(f, "main.deep.url"), "\"postgresql://me:***@host/db?password=***\"");
+    assert_int_equal(option_load_set(&table, &f->values, "http://me:hush@host", "--set", &f->err), FATAL);
+    assert_contains(f->err.text, "http://me:***@host");
+}
+
 static void test_value_text_is_what_the_file_would_say(void **state)
 {
     struct fixture *f = *state;
@@ -345,6 +355,7 @@ int main(void)
         CASE(test_secret_twice_is_refused),
         CASE(test_file_variant_is_only_for_secrets),
         CASE(test_secrets_are_never_shown),
+        CASE(test_passwords_in_urls_are_never_shown),
         CASE(test_value_text_is_what_the_file_would_say),
         CASE(test_sample_file_loads_and_says_the_defaults),
         CASE(test_keys_are_one_line_each),

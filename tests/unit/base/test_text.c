@@ -210,6 +210,42 @@ static void test_number_finds_a_name_or_adds_it(void **state)
     assert_int_equal(count, 2);
 }
 
+static void test_url_shown_without_its_passwords(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url, *shown;
+    } cases[] = {
+        {"", ""},
+        {"sqlite:", "sqlite:"},
+        {"sqlite:/data/a:b@c.db", "sqlite:/data/a:b@c.db"},
+        {"http://127.0.0.1:8081/x@y", "http://127.0.0.1:8081/x@y"},
+        {"http://[::1]:8081", "http://[::1]:8081"},
+        {"http://me@host", "http://me@host"},
+        {"http://me:hush@host:8081/", "http://me:***@host:8081/"},
+        {"http://me:@host", "http://me:***@host"},
+        {"postgresql://me:hu@sh@host/db", "postgresql://me:***@host/db"},
+        {"postgresql://me:hu/sh@host/db", "postgresql://me:***@host/db"},
+        {"postgresql://me:hu?sh#1@host/db", "postgresql://me:***@host/db"},
+        {"postgresql://one:5432,two:5432/db?user=me", "postgresql://one:5432,two:5432/db?user=me"},
+        {"postgresql://host/db?user=me&password=hush&sslmode=require", "postgresql://host/db?user=me&password=***&sslmode=require"},
+        {"postgresql://me:hush@host/db?PassWord=hush&sslpassword=hush", "postgresql://me:***@host/db?PassWord=***&sslpassword=***"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char shown[TEXT_URL_BYTES];
+        assert_string_equal(text_url_shown(cases[i].url, shown, sizeof shown), cases[i].shown);
+    }
+}
+
+static void test_url_shown_is_cut_to_its_room(void **state)
+{
+    (void)state;
+    char shown[16];
+    assert_string_equal(text_url_shown("http://me:hush@host.example", shown, 16), "http://me:***@h");
+    assert_string_equal(text_url_shown("http://me:hush@host.example", shown, 12), "http://me:*");
+    assert_string_equal(text_url_shown("http://me:hush@host.example", shown, 1), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +261,8 @@ int main(void)
         cmocka_unit_test(test_base64_decode_refuses_every_other_spelling),
         cmocka_unit_test(test_nearest_finds_slips_of_the_finger),
         cmocka_unit_test(test_number_finds_a_name_or_adds_it),
+        cmocka_unit_test(test_url_shown_without_its_passwords),
+        cmocka_unit_test(test_url_shown_is_cut_to_its_room),
         cmocka_unit_test(test_hash_differs_by_content_and_length),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);

@@ -130,6 +130,17 @@ static void test_every_row_has_help_and_a_place_of_its_own(void **state)
     assert_int_equal(unused, 7);
 }
 
+static void test_every_url_is_marked_as_one(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < config_options.count; i++) {
+        const struct option_row *row = &config_options.rows[i];
+        const char *dot = strrchr(row->name, '.');
+        bool url = (dot && !strcmp(dot, ".url")) || !strcmp(row->name, "ingestion.source");
+        if (url != !!(row->flags & OPTION_URL)) fail_msg("%s", row->name);
+    }
+}
+
 static void test_rows_of_a_section_stand_together_and_have_help(void **state)
 {
     (void)state;
@@ -232,7 +243,8 @@ static void test_check_names_option_and_remedy(void **state)
          "[0]: the topic elsewhere is not in streaming.topics; add it"},
         {"processing.routes=[{topic: tickers.stocks, table: a b}]", "processing.routes", "[0]: \"a b\" is not a name for a table"},
         {"processing.routes=[{topic: tickers.stocks, table: 1a}]", "processing.routes", "is not a name for a table"},
-        {"processing.group=", "processing.group", "a group's name has 1 to 255 characters"},
+        {"processing.group=", "processing.group", "a group's name has 1 to 255 letters, digits"},
+        {"processing.group=o'b", "processing.group", "a group's name has 1 to 255 letters, digits"},
         {"monitoring.listen=8080", "monitoring.listen", "\"8080\" is not HOST:PORT"},
         {"monitoring.listen=:8080", "monitoring.listen", "is not HOST:PORT"},
         {"monitoring.listen=a:99999", "monitoring.listen", "is not HOST:PORT"},
@@ -287,6 +299,7 @@ int main(void)
         CASE(test_defaults_are_those_of_the_contract),
         CASE(test_default_routes_cover_the_three_topics),
         CASE(test_every_row_has_help_and_a_place_of_its_own),
+        CASE(test_every_url_is_marked_as_one),
         CASE(test_rows_of_a_section_stand_together_and_have_help),
         CASE(test_limits_allow_the_default),
         CASE(test_the_file_in_the_program_is_the_sample_file),

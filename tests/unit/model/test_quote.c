@@ -349,6 +349,15 @@ static void test_decode_message_rejects_bad_values(void **state)
     bad_text.short_name = BYTES("caf\xe9");
     with_nul.id = BYTES("AA\0PL");
     far_time.time = INT64_MAX / 1000 + 1;
+    char longest[QUOTE_ID_MAX_BYTES + 1];
+    memset(longest, 'A', sizeof longest);
+    Fdp__PricingData long_id = FDP__PRICING_DATA__INIT;
+    long_id.has_id = 1;
+    long_id.id = (ProtobufCBinaryData){sizeof longest, (uint8_t *)longest};
+    assert_int_equal(round_trip(f, &long_id, &row), REJECT);
+    assert_contains(f->err.text, "id is no symbol: it has 65 bytes");
+    long_id.id.len--;
+    assert_int_equal(round_trip(f, &long_id, &row), OK);
     assert_int_equal(round_trip(f, &nan_price, &row), REJECT);
     assert_contains(f->err.text, "price is not a number");
     assert_int_equal(round_trip(f, &infinite, &row), REJECT);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -363,6 +364,40 @@ static void test_many_clients_at_once_are_served(void **state)
     }
 }
 
+// Clients that keep the server waiting, more than it allows: each sends the beginning of a conversation and no more.
+static void test_newcomer_is_served_at_once_however_many_keep_the_server_waiting(void **state)
+{
+    enum { CLIENTS = HTTP_SERVER_MAX_CONNECTIONS + 200, PATIENCE_MS = 5000 };
+    static const char *const beginnings[] = {
+        "",
+        "GET /em",
+        "GET /empty HTTP/1.1\r\nHost: x\r\nX-Long: ",
+        "POST /empty HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc",
+        "GET /empty HTTP/1.1\r\nHost: x\r\n\r\n",
+    };
+    struct test *test = *state;
+    struct rlimit before, limit;
+    getrlimit(RLIMIT_NOFILE, &before);
+    limit = (struct rlimit){before.rlim_max, before.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &limit); // both ends are in this process
+    int *fds = calloc(CLIENTS, sizeof *fds);
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+        for (int j = 0; j < CLIENTS; j++) {
+            fds[j] = connect_raw(test);
+            size_t size = strlen(beginnings[i]);
+            assert_int_equal(send(fds[j], beginnings[i], size, MSG_NOSIGNAL), size);
+        }
+        int64_t start = clock_mono_ns();
+        http_client_free(test->client);
+        test->client = http_client_new(10000); // with a connection of its own
+        expect(test, "GET", "/", SLICE(""), 201, "GET / q=(none) h=(none) body=0:");
+        assert_true(clock_mono_ns() - start < PATIENCE_MS * MS_NS);
+        for (int j = 0; j < CLIENTS; j++) close(fds[j]);
+    }
+    free(fds);
+    setrlimit(RLIMIT_NOFILE, &before);
+}
+
 static void test_path_split_decodes_each_segment_once(void **state)
 {
     (void)state;
@@ -438,6 +473,7 @@ int main(void)
         T(test_start_on_all_addresses_gives_a_url_to_go_to),
         T(test_stop_lets_requests_under_way_finish),
         T(test_many_clients_at_once_are_served),
+        T(test_newcomer_is_served_at_once_however_many_keep_the_server_waiting),
         cmocka_unit_test(test_path_split_decodes_each_segment_once),
         cmocka_unit_test(test_encode_segment_and_split_are_inverse),
     };

@@ -243,6 +243,28 @@ static void test_close_without_a_code_is_seen_as_such(void **state)
     assert_contains(f->at_client.why, "without a code");
 }
 
+// The library writes 1002 over a code that it does not allow; then nobody can say which it was.
+static void test_close_tells_the_code_and_where_it_is_in_doubt(void **state)
+{
+    static const struct {
+        uint16_t code;
+        const char *why;
+    } cases[] = {{1000, "the server closed the connection with code 1000"},
+                 {3000, "the server closed the connection with code 3000"},
+                 {1002, "the server closed the connection with code 1002, or one that cannot be told from it, such as 1012 or 1013"},
+                 {1013, "the server closed the connection with code 1002, or one that cannot be told from it, such as 1012 or 1013"}};
+    struct fixture *f = *state;
+    start_server(f, &plain, "127.0.0.1:0");
+    for (int i = 0; i < (int)(sizeof cases / sizeof *cases); i++) {
+        assert_int_equal(start_client(f, &plain, "ws://127.0.0.1:%d/"), OK);
+        turn_until(f, f->at_client.opened == i + 1 && f->at_server.opened == i + 1);
+        websocket_close(f->at_server.socket, cases[i].code);
+        turn_until(f, f->at_client.closed == i + 1 && f->at_server.closed == i + 1);
+        assert_string_equal(f->at_client.why, cases[i].why);
+        assert_string_equal(f->at_server.why, "closed from this side");
+    }
+}
+
 static void test_close_works_when_the_queue_is_full(void **state)
 {
     struct fixture *f = *state;
@@ -439,23 +461,54 @@ static void test_server_bounds_a_message_sent_in_fragments(void **state)
     close(fd);
 }
 
-static void test_server_refuses_a_plain_request(void **state)
+// Sends bytes and reads until the server hangs up.
+static void ask_raw(struct fixture *f, const char *request, char *reply, size_t capacity)
 {
-    struct fixture *f = *state;
-    start_server(f, &plain, "127.0.0.1:0");
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(f->port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    assert_true(connect(fd, (struct sockaddr *)&address, sizeof address) == 0 || true);
-    turn(f);
-    static const char hello[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
-    assert_int_equal(write(fd, hello, sizeof hello - 1), sizeof hello - 1);
-    char reply[1024] = {0};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(write(fd, request, strlen(request)), strlen(request));
     size_t size = 0;
     ssize_t got = -1;
-    turn_until(f, (got = read(fd, reply + size, sizeof reply - 1 - size)) == 0 || (got > 0 && (size += (size_t)got, false)));
-    assert_contains(reply, "426");
-    assert_int_equal(f->at_server.opened, 0);
+    turn_until(f, (got = recv(fd, reply + size, capacity - 1 - size, MSG_DONTWAIT)) == 0 || (got > 0 && (size += (size_t)got, false)));
+    reply[size] = '\0';
     close(fd);
+}
+
+static void test_server_tells_other_requests_how_to_connect(void **state)
+{
+#define UPGRADE "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+    static const char *const requests[] = {
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /metrics?x=1 HTTP/1.0\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx",
+        "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+        "BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "\x16\x03\x01 is how TLS begins",
+        UPGRADE "Upgrade: h2c\r\n\r\n",
+        UPGRADE "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        UPGRADE "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AA==\r\n\r\n",
+        UPGRADE "Upgrade: websocket\r\nSec-WebSocket-Version: 8\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+        UPGRADE "Upgrade: websocket\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    };
+    struct fixture *f = *state;
+    struct websocket_loop_params params = plain;
+    params.hint = "connect with ws://here/";
+    start_server(f, &params, "127.0.0.1:0");
+    size_t count = sizeof requests / sizeof *requests;
+    for (size_t i = 0; i < count; i++) {
+        char reply[2048];
+        ask_raw(f, requests[i], reply, sizeof reply);
+        assert_memory_equal(reply, "HTTP/1.1 426 ", 13);
+        assert_contains(reply, "\r\nSec-WebSocket-Version: 13\r\n");
+        assert_contains(reply, "\r\nContent-Type: text/plain");
+        assert_contains(reply, "\r\n\r\nthis is a WebSocket port: connect with ws://here/\n");
+        assert_int_equal(websocket_refused(f->server), i + 1);
+    }
+    char reply[2048];
+    ask_raw(f, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n", reply, sizeof reply);
+    assert_string_equal(strstr(reply, "\r\n\r\n"), "\r\n\r\n");
+    assert_int_equal(f->at_server.opened, 0);
 }
 
 struct tls_fixture {
@@ -594,6 +647,7 @@ int main(void)
         TEST(test_ping_is_answered_by_either_side),
         TEST(test_a_message_past_the_limit_closes_with_1009),
         TEST(test_close_without_a_code_is_seen_as_such),
+        TEST(test_close_tells_the_code_and_where_it_is_in_doubt),
         TEST(test_close_works_when_the_queue_is_full),
         TEST(test_loop_free_says_goodbye_with_1001),
         TEST(test_abort_drops_the_connection_at_once),
@@ -606,7 +660,7 @@ int main(void)
         TEST(test_listen_says_what_is_wrong),
         TEST(test_server_puts_fragments_together_around_a_ping),
         TEST(test_server_bounds_a_message_sent_in_fragments),
-        TEST(test_server_refuses_a_plain_request),
+        TEST(test_server_tells_other_requests_how_to_connect),
         TLS_TEST(test_tls_carries_messages_when_the_authority_is_trusted),
         TLS_TEST(test_tls_refuses_an_authority_that_is_not_trusted),
         TLS_TEST(test_tls_refuses_an_unknown_authority_by_default),

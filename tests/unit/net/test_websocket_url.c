@@ -51,6 +51,7 @@ static void test_url_parse_says_what_is_wrong(void **state)
         {"ws://h/#x", "fragment"},
         {"ws://u:p@h/", "port"},
         {"ws://u@h/", "user name"},
+        {"ws://u:hush@h/", "ws://u:***@h/"},
         {"ws://[::1]x/", "between"},
         {"ws://[::1/", "malformed"},
         {"ws://h/\x01", "percent-encoded"},

@@ -441,6 +441,33 @@ static void write_replay(struct fixture *f, const char *text)
     f->config.simulator.replay = f->path;
 }
 
+static void test_a_running_market_is_ready_and_shows_its_rate_and_who_it_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct client *client = start(f, "?version=2");
+    const char *why = "";
+    assert_true(simulator_ready(f->simulator, &why));
+    assert_string_equal(why, "");
+    assert_true(metric_of(f, "fdp_simulator_target_ticks_per_second") == 1000);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int64_t port;
+    char url[320];
+    snprintf(url, sizeof url, "%s", strrchr(simulator_url(f->simulator), ':') + 1);
+    *strchr(url, '/') = '\0';
+    assert_true(text_to_int64(slice_of(url), &port));
+    address.sin_port = htons((uint16_t)port);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+    assert_int_equal(write(fd, request, sizeof request - 1), sizeof request - 1);
+    char reply[2048] = {0};
+    assert_true(recv(fd, reply, sizeof reply - 1, MSG_WAITALL) > 0);
+    assert_contains(reply, "connect with ");
+    assert_contains(reply, simulator_url(f->simulator));
+    close(fd);
+    run_until(client, counter_of(f, "fdp_simulator_refused_connections_total") == 1);
+}
+
 static void test_replay_plays_recorded_quotes_at_their_pace(void **state)
 {
     struct fixture *f = *state;
@@ -497,6 +524,9 @@ static void test_start_says_what_is_wrong(void **state)
     assert_int_equal(simulator_start(&other, &f->config, &market_quiet, f->metrics, &f->err), FATAL);
     assert_int_equal(f->err.code, ERR_FEED);
     assert_contains(f->err.text, "in use");
+    assert_contains(f->err.text, listen);
+    assert_contains(f->err.text, "--set simulator.listen=HOST:PORT");
+    assert_contains(f->err.text, "port 0");
     f->config.simulator.listen = "127.0.0.1:0";
     f->config.simulator.tls_certificate_file = "/no/such.pem";
     f->config.simulator.tls_key_file = "/no/such.key";
@@ -523,6 +553,7 @@ int main(void)
         TEST(test_the_same_seed_gives_the_same_quotes),
         TEST(test_two_clients_get_the_same_ticks),
         TEST(test_a_client_that_does_not_read_loses_its_oldest_ticks_and_no_memory_is_spent),
+        TEST(test_a_running_market_is_ready_and_shows_its_rate_and_who_it_refused),
         TEST(test_replay_plays_recorded_quotes_at_their_pace),
         TEST(test_replay_loses_nothing_however_fast_it_is),
         TEST(test_start_says_what_is_wrong),

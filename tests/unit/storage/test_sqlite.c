@@ -251,10 +251,14 @@ static void test_query_only_reads_one_statement(void **state)
     struct store *store = *state;
     struct err err;
     int64_t value;
-    assert_status(store->sink->ops->query(store->sink, "DELETE FROM stocks", read_one, &value, &err), FATAL, &err, "only reading");
-    assert_status(store->sink->ops->query(store->sink, "SELECT 1; SELECT 2", read_one, &value, &err), FATAL, &err, "more than one");
-    assert_status(store->sink->ops->query(store->sink, "  ", read_one, &value, &err), FATAL, &err, "no statement");
-    assert_status(store->sink->ops->query(store->sink, "SELEC 1", read_one, &value, &err), FATAL, &err, "syntax error");
+    assert_status(store->sink->ops->query(store->sink, "DELETE FROM stocks", read_one, &value, &err), REJECT, &err, "only reading");
+    assert_status(store->sink->ops->query(store->sink, "SELECT 1; SELECT 2", read_one, &value, &err), REJECT, &err, "more than one");
+    assert_status(store->sink->ops->query(store->sink, "  ", read_one, &value, &err), REJECT, &err, "no statement");
+    assert_status(store->sink->ops->query(store->sink, "SELEC 1", read_one, &value, &err), REJECT, &err, "syntax error");
+    assert_status(store->sink->ops->query(store->sink, "SELECT x FROM stocks", read_one, &value, &err), REJECT, &err, "no such column");
+    assert_status(store->sink->ops->query(store->sink, "SELECT abs(-9223372036854775807 - 1)", read_one, &value, &err), REJECT, &err,
+                  "integer overflow");
+    assert_status(store->sink->ops->query(store->sink, "BEGIN", read_one, &value, &err), REJECT, &err, "only reading");
     assert_int_equal(number(store->sink, "SELECT 1; "), 1);
 }
 

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the roles serve beside their work: probes and metrics, help for who comes to the wrong door, and all of it under pressure."""
+import resource
+import socket
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from conftest import FREE_PORTS, wait_for
+
+
+def get(url, timeout=10):
+    try:
+        with urllib.request.urlopen(url, timeout=timeout) as reply:
+            return reply.status, reply.read().decode(), reply.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), error.headers
+
+
+def metric(base, name):
+    line = next(line for line in get(base + "metrics")[1].splitlines() if line.startswith(name + " "))
+    return float(line.split()[1])
+
+
+def test_simulate_serves_probes_and_metrics(fdp):
+    market = fdp.start("simulate", *FREE_PORTS, "--set", "simulator.rate=300")
+    url, base = market.address("simulator"), market.address("monitoring")
+    assert get(base + "livez")[0] == 200
+    assert get(base + "readyz")[:2] == (200, "simulator: ready\n")
+    assert metric(base, "fdp_simulator_target_ticks_per_second") == 300
+    assert metric(base, "fdp_simulator_connections") == metric(base, "fdp_simulator_ticks_total") == 0
+    role = fdp.up("--set", f"ingestion.source={url}", "--set", "ingestion.symbols=[AAPL, BTC-USD]")
+    wait_for(lambda: metric(base, "fdp_simulator_frames_total") > 10, "frames")
+    assert metric(base, "fdp_simulator_connections") == 1
+    assert metric(base, "fdp_simulator_subscriptions") == 2
+    assert metric(base, "fdp_simulator_ticks_total") > 0
+    assert role.stop()[0] == 0
+    wait_for(lambda: metric(base, "fdp_simulator_connections") == 0, "the client has left")
+    assert market.stop()[0] == 0
+
+
+def test_up_says_of_each_part_whether_it_is_ready(fdp):
+    role = fdp.up("--set", "simulator.rate=200")
+    base = role.address("monitoring")
+    wait_for(lambda: get(base + "readyz")[0] == 200, "ready")
+    assert {line.split(":")[0] for line in get(base + "readyz")[1].splitlines()} == {"simulator", "ingestion", "processing"}
+    assert role.stop()[0] == 0
+
+
+def test_wrong_page_names_the_right_ones(fdp):
+    role = fdp.up()
+    status, text, _ = get(role.address("monitoring") + "health")
+    assert status == 404
+    for page in (" /,", "/metrics", "/livez", "/readyz"):
+        assert page in text
+    assert role.stop()[0] == 0
+
+
+def test_market_tells_a_browser_how_to_connect(fdp):
+    market = fdp.start("simulate", *FREE_PORTS)
+    url, base = market.address("simulator"), market.address("monitoring")
+    status, text, headers = get(url.replace("ws:", "http:"))
+    assert (status, text) == (426, f"this is a WebSocket port: connect with {url}\n")
+    assert headers["Content-Type"].startswith("text/plain")
+    wait_for(lambda: metric(base, "fdp_simulator_refused_connections_total") == 1, "the refusal is counted")
+    assert market.stop()[0] == 0
+
+
+def test_market_whose_port_is_taken_says_how_to_choose_another(fdp):
+    market = fdp.start("simulate", *FREE_PORTS)
+    address = market.address("simulator").split("/")[2]
+    done = fdp.run("simulate", "--set", f"simulator.listen={address}", "--set", "monitoring.listen=127.0.0.1:0")
+    assert done.returncode == 4
+    for part in (address, "in use", "--set simulator.listen=", "port 0"):
+        assert part in done.stderr
+    assert market.stop()[0] == 0
+
+
+@pytest.fixture
+def descriptors():
+    """Many for this process; the usual 1024 for what starts before they are asked for."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, before[1]), before[1]))
+    yield lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_half_sent_requests_shut_nobody_out(fdp, descriptors):
+    """750 to each port, more than the connections that are allowed, and more than the descriptors a process begins with."""
+    role = fdp.up("--set", "simulator.rate=200")
+    bases = [role.address("registry") + "/", role.address("monitoring")]
+    wait_for(lambda: get(bases[1] + "readyz")[0] == 200, "ready")
+    descriptors()
+    silent = []
+    for base in bases:
+        host, port = base.split("/")[2].split(":")
+        for _ in range(750):
+            silent.append(socket.create_connection((host, port), timeout=60))
+            silent[-1].sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Header: ")
+    for base in bases:
+        for page in ("livez", "metrics"):
+            begin = time.monotonic()
+            assert get(base + page, timeout=60)[0] == 200
+            assert time.monotonic() - begin < 2
+    # The pipeline goes on, and can open what it needs.
+    before = fdp.count("finance_data_ingress")
+    wait_for(lambda: fdp.count("finance_data_ingress") > before, "rows")
+    assert get(bases[1] + "readyz")[0] == 200
+    for client in silent:
+        client.close()
+    assert role.stop()[0] == 0
