@@ -10,7 +10,7 @@ ARGS ?=
 configure = [ -f $(BUILD)/build.ninja ] || { out=$$(meson setup $(BUILD) 2>&1) || { echo "$$out"; exit 1; }; }
 
 .DEFAULT_GOAL := build
-.PHONY: all build run test check lint fuzz bench soak asan ubsan tsan install generate clean help
+.PHONY: all build run run-kafka test check lint fuzz bench soak asan ubsan tsan install generate clean help
 
 build: | build-tools ## Builds build/fdp (the default)
 	@$(configure)
@@ -23,11 +23,14 @@ all: | build-tools ## Builds everything, tests too
 run: build ## Runs the whole pipeline with the built-in market; SOURCE=yahoo: for the real one; Ctrl-C stops it
 	@exec $(BUILD)/fdp up --set ingestion.source=$(SOURCE) $(ARGS)
 
+run-kafka: build | kafka-tools ## The same on a real Kafka and PostgreSQL, which it installs and starts; Ctrl-C stops them all
+	@exec tools/run-kafka.sh $(BUILD)/fdp --set ingestion.source=$(SOURCE) $(ARGS)
+
 test: | build-tools test-tools ## Runs all tests; the last line is "N passed, N failed"
 	@tests/run.py
 
-check: | build-tools ## Runs the fast tests: unit tests and the fuzz corpora, in seconds
-	@tests/run.py --fast
+check: | build-tools $(if $(FDP_CHECK_ALL),test-tools) ## Runs the fast tests, in seconds: unit tests and the fuzz corpora; FDP_CHECK_ALL=1: on real servers too
+	@tests/run.py --fast $(if $(FDP_CHECK_ALL),--servers)
 
 lint: | build-tools lint-tools ## Checks layout, rules, documents, and that two compilers have nothing to say
 	@tools/lint.sh
@@ -60,13 +63,15 @@ clean: ## Removes all build folders
 	rm -rf build build-*
 
 help: ## Shows this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: build-tools test-tools lint-tools fuzz-tools
+.PHONY: build-tools test-tools kafka-tools lint-tools fuzz-tools
 build-tools:
 	@tools/install.sh build
 test-tools: | build-tools
 	@tools/install.sh test
+kafka-tools: | build-tools
+	@tools/install.sh kafka
 lint-tools: | build-tools
 	@tools/install.sh lint
 fuzz-tools: | build-tools

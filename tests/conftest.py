@@ -146,7 +146,7 @@ def kafka_server():
 
 @pytest.fixture
 def kafka(kafka_server):
-    """A Kafka broker without topics and groups: url, bootstrap, kill(), start(), stop(), topics(), admin."""
+    """A Kafka broker without topics and groups: url, bootstrap, kill(), start(), stop(), create(topic), topics(), admin."""
     kafka_server.clean()
     yield kafka_server
 

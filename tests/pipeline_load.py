@@ -100,7 +100,7 @@ def _place(place):
 def _ranges(places):
     """A line per run of offsets."""
     lines = []
-    for (topic, partition), group in itertools.groupby(sorted(places, key=str), lambda place: place[:2]):
+    for (topic, partition), group in itertools.groupby(sorted(places, key=lambda place: tuple(map(str, place))), lambda place: place[:2]):
         offsets = sorted(place[2] for place in group)
         for _, run in itertools.groupby(enumerate(offsets), lambda pair: pair[1] - pair[0]):
             run = [offset for _, offset in run]
@@ -120,7 +120,8 @@ class Ledger:
     def of_topics(cls, bootstrap, topics=(*TABLES, "tickers.rejected")):
         """All records that are in the topics now, whoever produced them; their contents are not looked at."""
         from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
-        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "ledger", "enable.auto.commit": False, "enable.partition.eof": True})
+        consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "ledger", "enable.auto.commit": False,
+                             "enable.partition.eof": True})
         try:
             there = consumer.list_topics(timeout=30).topics
             waiting = {(topic, partition) for topic in topics if topic in there for partition in there[topic].partitions}
@@ -142,26 +143,33 @@ class Ledger:
                 file.write(json.dumps([place, content]) + "\n")
 
     @classmethod
-    def load(cls, path):
+    def read(cls, path):
         with open(path) as file:
             return cls((tuple(place), tuple(content) if content else None) for place, content in map(json.loads, file))
 
     def wait_processed(self, url, group="processing", deadline=120):
         """Waits until the positions in the store are past all that is in the ledger."""
-        import psycopg
         wanted = {}
         for topic, partition, offset in self.entries:
             wanted[topic, partition] = max(offset + 1, wanted.get((topic, partition), 0))
         end = time.monotonic() + deadline
         while True:
-            with contextlib.suppress(psycopg.OperationalError, psycopg.errors.UndefinedTable), psycopg.connect(url) as connection:
-                rows = connection.execute("SELECT topic, partition, next_offset FROM fdp_offsets WHERE consumer_group = %s", [group])
-                reached = {(topic, partition): offset for topic, partition, offset in rows}
-                behind = {key: reached.get(key, 0) - offset for key, offset in wanted.items() if reached.get(key, 0) < offset}
-                if not behind:
-                    return
-            assert time.monotonic() < end, f"not processed within {deadline} s: {behind if 'behind' in locals() else 'no store'}"
+            reached = self._positions(url, group)
+            behind = [f"{topic}[{partition}] at {reached.get((topic, partition), 'no offset')}, not {offset}"
+                      for (topic, partition), offset in wanted.items() if reached.get((topic, partition), -1) < offset]
+            if not behind:
+                return
+            assert time.monotonic() < end, f"not processed within {deadline} s: {'; '.join(behind)}"
             time.sleep(0.05)
+
+    @staticmethod
+    def _positions(url, group):
+        """(topic, partition) -> position; nothing while there is no database, or nothing in it yet."""
+        import psycopg
+        with contextlib.suppress(psycopg.OperationalError, psycopg.errors.UndefinedTable), psycopg.connect(url) as connection:
+            rows = connection.execute("SELECT topic, partition, next_offset FROM fdp_offsets WHERE consumer_group = %s", [group])
+            return {(topic, partition): offset for topic, partition, offset in rows}
+        return {}
 
     def compare(self, url):
         import psycopg
@@ -247,7 +255,8 @@ class Load(Ledger):
 
     def flush(self, deadline=120):
         left = self.producer.flush(deadline)
-        assert not left and not self.failed, f"{left} records are not acknowledged after {deadline} s, {len(self.failed)} failed {self.failed[:3]}"
+        assert not left, f"{left} records are not acknowledged after {deadline} s"
+        assert not self.failed, f"{len(self.failed)} records were refused: {self.failed[:3]}"
 
     @contextlib.contextmanager
     def running(self, rate, schema="v1"):
@@ -277,11 +286,9 @@ class Load(Ledger):
     def _serialize(self, topic, schema, made):
         from confluent_kafka.schema_registry.avro import AvroSerializer
         from confluent_kafka.serialization import MessageField, SerializationContext
-        key = topic, schema
-        if key not in self.serializers:
-            self.serializers[key] = AvroSerializer(self.registry, schema_text(topic, schema)), SerializationContext(topic, MessageField.VALUE)
-        serializer, context = self.serializers[key]
-        return serializer(made, context)
+        if (topic, schema) not in self.serializers:
+            self.serializers[topic, schema] = AvroSerializer(self.registry, schema_text(topic, schema))
+        return self.serializers[topic, schema](made, SerializationContext(topic, MessageField.VALUE))
 
 
 def main():
@@ -310,7 +317,7 @@ def main():
         load.save(options.ledger)
         print(f"{len(load.entries)} records in {time.monotonic() - began:.1f} s")
         return 0
-    result = Ledger.load(options.ledger).compare(options.postgres)
+    result = Ledger.read(options.ledger).compare(options.postgres)
     print(result)
     return 0 if result.good() else 1
 

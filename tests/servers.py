@@ -57,8 +57,10 @@ class Server:
 
     def close(self):
         """Kills it and removes its data."""
-        self._run("wipe")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self._run("wipe")
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self):
         return self
@@ -83,11 +85,18 @@ class Kafka(Server):
         logger = logging.getLogger("kafka-admin")
         logger.addHandler(logging.NullHandler())
         logger.propagate = False
-        return AdminClient({"bootstrap.servers": self.bootstrap, "socket.timeout.ms": 10000, "reconnect.backoff.max.ms": 500, "logger": logger})
+        return AdminClient({"bootstrap.servers": self.bootstrap, "socket.timeout.ms": 10000, "reconnect.backoff.max.ms": 500,
+                            "logger": logger})
 
     def topics(self):
         """The topics that are not Kafka's own."""
         return sorted(name for name in self.admin.list_topics(timeout=10).topics if not name.startswith("__"))
+
+    def create(self, topic, partitions=3, **config):
+        """Creates a topic; its configuration with _ for dots, such as retention_ms=1000."""
+        from confluent_kafka.admin import NewTopic
+        config = {name.replace("_", "."): str(value) for name, value in config.items()}
+        self.admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(30)
 
     def clean(self):
         """Makes it as good as new: running, without topics and groups. What cannot be cleaned (a member of a group that was killed stays

@@ -23,7 +23,8 @@ if [ ! -d "$folder" ]; then
     trap 'rm -rf "$fresh"' EXIT
     fetched=
     for try in 1 2 3 4 5; do
-        if said=$(mvn --quiet --batch-mode --file "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$fresh" 2>&1); then
+        if said=$(mvn --quiet --batch-mode --file "$pom" dependency:copy-dependencies -DincludeScope=runtime \
+            -DoutputDirectory="$fresh" 2>&1); then
             fetched=yes
             break
         fi

@@ -90,7 +90,7 @@ start() { # [JVM-OPTION...]
         echo "$pid" >"$data/broker.pid"
     fi
     port=$(<"$data/port")
-    await_ready "$pid" "$data" "$log" answers
+    await_ready "$pid" "$log" answers
     follow_owner "$pid" "$data" kill -KILL "$pid"
     echo "127.0.0.1:$port"
 }

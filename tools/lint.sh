@@ -26,7 +26,7 @@ check() {
 }
 
 layout() { c_files | xargs clang-format-14 --dry-run --Werror --ferror-limit=1; }
-scripts() { find . -path './build*' -prune -o -name '*.sh' -print0 | xargs -0 shellcheck .ci/run; }
+scripts() { find . -path './build*' -prune -o -name '*.sh' -print0 | xargs -0 shellcheck --external-sources .ci/run; }
 spelling() {
     codespell --ignore-words tools/codespell.txt --skip './build*,./.git,./tests/fuzz/corpus,./tests/case,*.tsv,*.pyc,LICENSE,./fdp-data'
 }

@@ -49,12 +49,14 @@ processes() {
 }
 
 kill_server() {
-    local pids
+    local pids killed=""
     while pids=$(processes) && [ -n "$pids" ]; do
         # shellcheck disable=SC2086 # numbers; one that has ended meanwhile is no failure
         kill -KILL $pids 2>/dev/null || true
-        sleep 0.05
+        killed=yes
+        sleep 0.02
     done
+    if [ -n "$killed" ]; then await_port; fi
 }
 
 # Where the user of the server cannot enter the data folder, that becomes a link; see the help.
@@ -120,7 +122,7 @@ start() {
         pid=$!
     fi
     port=$(<"$data/port")
-    await_ready "$pid" "$data/data" "$log" answers
+    await_ready "$pid" "$log" answers
     follow_owner "$pid" "$data/data" kill_server
     echo "postgresql://benthos@127.0.0.1:$port/tickers"
 }

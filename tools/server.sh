@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# What kafka.sh and postgres.sh share: arguments, free ports, and processes that are known by their number and their folder. Sourced by them;
-# they set `usage`, and `as_server`, the words that come before a command that runs as the user of the server.
+# What kafka.sh and postgres.sh share: arguments, free ports, and processes that are known by their number and their folder. Sourced by
+# them; they may set as_server, the words that come before a command that runs as the user of the server.
 set -euo pipefail
 READY_SECONDS=60 STOP_SECONDS=30
 program=${0##*/}
@@ -68,9 +68,9 @@ choose_port() {
 }
 
 # Numbers of processes are given out again: one is the server's only while it works in the server's folder. A dead one that nobody has
-# waited for works nowhere.
+# waited for works nowhere; one that is dying does so until its last thread has ended, and holds its ports until then.
 works_in() { # PID FOLDER
-    [ "$("${as_server[@]}" readlink "/proc/$1/cwd" 2>/dev/null)" = "$2" ]
+    "${as_server[@]}" readlink "/proc/$1/task/"*/cwd 2>/dev/null | grep -xF -- "$2" >/dev/null
 }
 
 # Prints the number in the first line of FILE if that process works in FOLDER.
@@ -81,11 +81,11 @@ process_of() { # FILE FOLDER
 }
 
 # Waits until a server that was just started answers; if it does not, nothing of it stays.
-await_ready() { # PID FOLDER LOG COMMAND...: the command succeeds when the server is ready
-    local pid=$1 folder=$2 log=$3 end=$((SECONDS + READY_SECONDS))
-    shift 3
+await_ready() { # PID LOG COMMAND...: the command succeeds when the server is ready
+    local pid=$1 log=$2 end=$((SECONDS + READY_SECONDS))
+    shift 2
     until "$@"; do
-        works_in "$pid" "$folder" || fail "it ended while it started" "$log"
+        kill -0 "$pid" 2>/dev/null || fail "it ended while it started" "$log"
         if [ $SECONDS -ge $end ]; then
             kill -KILL "$pid" || true
             fail "it did not answer on 127.0.0.1:$port within $READY_SECONDS s" "$log"
@@ -94,10 +94,23 @@ await_ready() { # PID FOLDER LOG COMMAND...: the command succeeds when the serve
     done
 }
 
-await_end() { # PID FOLDER: fails when it takes too long
+# Waits until a process has ended and its port can be taken again: the kernel closes sockets a moment after all else. Fails when it takes
+# too long.
+await_end() { # PID FOLDER
     local end=$((SECONDS + STOP_SECONDS))
     while works_in "$1" "$2"; do
         [ $SECONDS -lt $end ] || return 1
+        sleep 0.05
+    done
+    await_port
+}
+
+await_port() {
+    local used
+    [ -f "$data/port" ] || return 0
+    used=$(<"$data/port")
+    for _ in {1..100}; do
+        port_taken "$used" || return 0
         sleep 0.05
     done
 }
@@ -120,9 +133,10 @@ make_data() {
 }
 
 remove_data() {
-    if [ -e "$data" ]; then
-        [ -e "$data/port" ] || fail "$data is not removed: it is not a data folder of $program"
+    if [ -e "$data/port" ]; then
         rm -rf "$data"
+    elif [ -e "$data" ]; then
+        rmdir "$data" 2>/dev/null || fail "$data is not removed: it is not a data folder of $program"
     fi
     if [ -L "$given" ]; then rm "$given"; fi
 }

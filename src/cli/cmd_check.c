@@ -1,45 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands that try a configuration without running it: check and preview.
-#include <errno.h>
+// The command check: everything that can be known of a configuration before it runs.
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "cli/check.h"
 #include "cli/commands.h"
-#include "cli/tool.h"
+#include "cli/lag.h"
 #include "ingestion/publish.h"
 #include "ingestion/source.h"
-#include "processing/pipeline.h"
+#include "processing/preflight.h"
 #include "simulator/simulator.h"
 
-// A file that this user cannot see is not one that is still to be made.
-static bool may_be_there(const char *path)
-{
-    return !access(path, F_OK) || errno != ENOENT;
-}
-
-// The store to check routes against: the configured one, or, when it has not been made yet, an empty one in memory.
-static enum status open_store(const struct app *app, struct config *empty, struct sink **out, bool *is_there, struct err *err)
-{
-    char path[4096];
-    const char *url = app->config->storage.url, *file = strchr(url, ':') ? strchr(url, ':') + 1 : "";
-    snprintf(path, sizeof path, "%s%s", *file ? file : app->config->data, *file ? "" : "/store.db");
-    *is_there = strncmp(url, "sqlite:", 7) || may_be_there(path);
-    if (*is_there) return tool_sink(app, out, err);
-    *empty = *app->config;
-    empty->storage.url = "sqlite::memory:";
-    struct sink_params params = {.config = empty, .log = &app->log};
-    TRY(sink_open(out, &params, err));
-    return (*out)->ops->migrate(*out, err);
-}
-
-// --- check ---
-
-struct check {
-    struct app *app;
-    uint32_t problems;
-};
+// --- Findings ---
 
 static const char *origin_of(const struct app *app, const char *option)
 {
@@ -48,26 +20,46 @@ static const char *origin_of(const struct app *app, const char *option)
     return "default";
 }
 
-static void problem(void *context, const char *option, const char *text)
+static void add_row(struct check *check, const char *result, const char *option, const char *text)
+{
+    struct sink_cell cells[] = {output_text(result), output_text(option), output_text(option ? origin_of(check->app, option) : NULL),
+                                output_text(text)};
+    output_row(check->output, cells);
+}
+
+void check_fine(struct check *check, const char *text)
+{
+    if (check->output)
+        add_row(check, "ok", NULL, text);
+    else
+        printf("ok       %s\n", text);
+}
+
+void check_problem(void *context, const char *option, const char *text)
 {
     struct check *check = context;
     check->problems++;
-    printf("problem  %s (%s): %s\n", option, origin_of(check->app, option), text);
+    if (check->output)
+        add_row(check, "problem", option, text);
+    else
+        printf("problem  %s (%s): %s\n", option, origin_of(check->app, option), text);
 }
 
-static void result(struct check *check, enum status status, const char *option, const char *fine, const struct err *err)
+void check_result(struct check *check, enum status status, const char *option, const char *fine, const struct err *err)
 {
     if (status == OK)
-        printf("ok       %s\n", fine);
+        check_fine(check, fine);
     else
-        problem(check, option, err->text);
+        check_problem(check, option, err->text);
 }
+
+// --- Ingestion ---
 
 static void check_ingestion(struct check *check)
 {
     struct err err;
     struct publisher *publisher = NULL;
-    result(check, publisher_new(&publisher, check->app->config, NULL, &err), "ingestion.routes", "routes of ingestion", &err);
+    check_result(check, publisher_new(&publisher, check->app->config, NULL, &err), "ingestion.routes", "routes of ingestion", &err);
     publisher_free(publisher);
 }
 
@@ -78,7 +70,7 @@ static void check_source(struct check *check)
     struct err err;
     struct source source;
     enum status status = source_open(&source, check->app->config, "ws://127.0.0.1/", market, 1, &err);
-    result(check, status, "ingestion.source", "source and symbols", &err);
+    check_result(check, status, "ingestion.source", "source and symbols", &err);
     source_fini(&source);
 }
 
@@ -86,157 +78,104 @@ static void check_replay(struct check *check)
 {
     struct err err;
     if (!*check->app->config->simulator.replay) return;
-    result(check, simulator_check_replay(check->app->config, &err), "simulator.replay", "recorded prices", &err);
+    check_result(check, simulator_check_replay(check->app->config, &err), "simulator.replay", "recorded prices", &err);
 }
 
-static void check_processing(struct check *check)
+// --- Store and stream ---
+
+static void route_problem(void *context, uint32_t route, const char *text)
+{
+    (void)route; // named in the text
+    check_problem(context, "processing.routes", text);
+}
+
+static void check_routes(struct check *check, struct sink *sink)
+{
+    if (!check->app->config->processing.routes.count)
+        check_problem(check, "processing.routes", "there is no route: nothing would be stored");
+    else if (!preflight_routes(check->app->config, sink, route_problem, check))
+        check_fine(check, "routes of processing, against the schemas and the tables");
+}
+
+static void check_topics(struct check *check, struct stream *stream)
+{
+    struct err err;
+    struct stream_topic *topics;
+    uint32_t count;
+    const struct config *config = check->app->config;
+    enum status status = stream->ops->topics(stream, &check->app->arena, &topics, &count, &err);
+    check_result(check, status, "streaming.url", "stream", &err);
+    for (uint32_t i = 0; i < config->streaming.topics.count && status == OK; i++) {
+        const struct config_topic *wanted = &config->streaming.topics.items[i];
+        for (uint32_t t = 0; t < count; t++) {
+            if (strcmp(topics[t].name, wanted->name) != 0 || topics[t].partitions == wanted->partitions) continue;
+            err_set(&err, FATAL, ERR_STREAM, "the topic %s has %d partitions, not %lld; write partitions: %d, or give it another name",
+                    wanted->name, topics[t].partitions, (long long)wanted->partitions, topics[t].partitions);
+            check_problem(check, "streaming.topics", err.text);
+        }
+    }
+}
+
+// Positions that the worker would refuse to go on from.
+static void check_positions(struct check *check, struct stream *stream, struct sink *sink)
+{
+    struct err err;
+    struct lag_group *group;
+    uint32_t count;
+    const char *name = check->app->config->processing.group;
+    enum status status = lag_groups(stream, sink, name, &check->app->arena, &group, &count, &err);
+    if (status != OK) {
+        check_problem(check, "processing.group", err.text);
+        return;
+    }
+    uint32_t before = check->problems;
+    for (uint32_t i = 0; count && i < group->partition_count; i++) {
+        const struct lag_partition *at = &group->partitions[i];
+        if (!at->note || at->stored < 0) continue;
+        err_set(&err, FATAL, ERR_STREAM, "the group %s is at offset %lld of partition %d of %s: %s; fdp groups reset moves it", name,
+                (long long)at->stored, at->partition, at->topic, at->note);
+        check_problem(check, "processing.group", err.text);
+    }
+    if (count && group->stored && check->problems == before) check_fine(check, "stored positions");
+}
+
+// What is not there yet is no problem: the first start makes it.
+static void check_both_ends(struct check *check)
 {
     struct err err;
     struct config empty;
     struct sink *sink = NULL;
-    struct pipeline *pipeline = NULL;
-    bool is_there = false;
-    enum status status = open_store(check->app, &empty, &sink, &is_there, &err);
-    result(check, status, "storage.url", is_there ? "store" : "store (will be made at the first start)", &err);
-    if (status == OK) {
-        struct pipeline_params params = {check->app->config, NULL, sink};
-        result(check, pipeline_new(&pipeline, &params, &err), "processing.routes", "routes of processing, against the tables", &err);
-    }
-    pipeline_free(pipeline);
-    sink_close(sink);
-}
-
-// A log that is not there yet is no problem: the first start makes it.
-static void check_stream(struct check *check)
-{
-    struct err err;
-    char path[4096];
     struct stream *stream = NULL;
-    const char *url = check->app->config->streaming.url, *folder = strchr(url, ':') ? strchr(url, ':') + 1 : "";
-    snprintf(path, sizeof path, "%s/stream.db", *folder ? folder : check->app->config->data);
-    bool made = strncmp(url, "embedded:", 9) || may_be_there(path);
-    enum status status = made ? tool_stream(check->app, &stream, &err) : OK;
-    result(check, status, "streaming.url", made ? "stream" : "stream (will be made at the first start)", &err);
+    const char *why = NULL;
+    char fine[128];
+    bool stream_made = tool_stream_is_made(check->app);
+    enum status store = tool_sink_or_empty(check->app, &empty, &sink, &why, &err);
+    snprintf(fine, sizeof fine, "store%s%s%s", why ? " (" : "", why ? why : "", why ? ")" : "");
+    check_result(check, store, "storage.url", fine, &err);
+    if (store == OK) check_routes(check, sink);
+    enum status status = stream_made ? tool_stream(check->app, &stream, &err) : OK;
+    if (!stream)
+        check_result(check, status, "streaming.url", "stream (will be made at the first start)", &err);
+    else
+        check_topics(check, stream);
+    if (stream && store == OK && !why) check_positions(check, stream, sink);
     stream_close(stream);
+    sink_close(sink);
 }
 
 int cmd_check(struct app *app)
 {
+    static const char *const names[] = {"result", "option", "origin", "text"};
     struct check check = {.app = app};
-    config_check(app->config, problem, &check);
-    if (!check.problems) printf("ok       configuration\n");
+    if (tool_format(app) != OUTPUT_TABLE) check.output = output_new(stdout, tool_format(app), sizeof names / sizeof *names, names);
+    config_check(app->config, check_problem, &check);
+    if (!check.problems) check_fine(&check, "configuration");
     check_source(&check);
     check_replay(&check);
     check_ingestion(&check);
-    check_processing(&check);
-    check_stream(&check);
-    if (check.problems) printf("%u problem%s found\n", check.problems, check.problems == 1 ? "" : "s");
+    check_both_ends(&check);
+    check_registry(&check);
+    if (check.output) output_end(check.output, NULL);
+    if (check.problems && !check.output) printf("%u problem%s found\n", check.problems, check.problems == 1 ? "" : "s");
     return check.problems ? EXIT_PROBLEMS : EXIT_DONE;
-}
-
-// --- preview ---
-
-static void print_position(const struct batch *records, uint32_t row, const char *outcome)
-{
-    printf("{\"partition\":%lld,\"offset\":%lld,\"outcome\":\"%s\"", (long long)records->source[row], (long long)records->offset[row],
-           outcome);
-}
-
-static bool same_record(const struct batch *batch, uint32_t row, const struct batch *records, uint32_t record)
-{
-    return batch->source[row] == records->source[record] && batch->offset[row] == records->offset[record];
-}
-
-static void print_stored(const struct pipeline *pipeline, const struct work *work, uint32_t record)
-{
-    const char *const *tables;
-    uint32_t count = pipeline_tables(pipeline, &tables);
-    for (uint32_t t = 0; t < count; t++)
-        for (uint32_t row = 0; row < work->rows[t]->rows; row++) {
-            if (!same_record(work->rows[t], row, work->records, record)) continue;
-            struct buf line;
-            buf_init(&line, BUF_MAX_HTTP_REPLY);
-            output_append_row(&line, work->rows[t], row, true);
-            printf(",\"table\":\"%s\",\"row\":%.*s", tables[t], SLICE_ARG(buf_slice(&line)));
-            buf_fini(&line);
-        }
-}
-
-static void print_reject(const struct work *work, uint32_t record)
-{
-    const struct batch *rejects = work->rejects;
-    for (uint32_t row = 0; row < rejects->rows; row++) {
-        if (!same_record(rejects, row, work->records, record)) continue;
-        struct buf line;
-        struct slice rule = rejects->columns[REJECT_RULE].text[row], error = rejects->columns[REJECT_ERROR].text[row];
-        buf_init(&line, BUF_MAX_HTTP_REPLY);
-        buf_append_json(&line, error.data, error.size);
-        printf(",\"rule\":\"%.*s\",\"error\":%.*s", SLICE_ARG(rule), SLICE_ARG(buf_slice(&line)));
-        buf_fini(&line);
-    }
-}
-
-static void print_fates(const struct pipeline *pipeline, const struct work *work)
-{
-    static const char *const names[] = {[FATE_FILTERED] = "filtered", [FATE_STORED] = "stored", [FATE_QUARANTINED] = "quarantined"};
-    for (uint32_t record = 0; record < work->records->rows; record++) {
-        print_position(work->records, record, names[work->fate[record]]);
-        if (work->fate[record] == FATE_STORED) print_stored(pipeline, work, record);
-        if (work->fate[record] == FATE_QUARANTINED) print_reject(work, record);
-        puts("}");
-    }
-}
-
-static enum status topic_index(const struct pipeline *pipeline, const char *name, uint32_t *index, struct err *err)
-{
-    const char *const *topics;
-    uint32_t count = pipeline_topics(pipeline, &topics);
-    for (*index = 0; *index < count; ++*index)
-        if (!strcmp(topics[*index], name)) return OK;
-    return err_set(err, FATAL, ERR_USAGE, "no route of processing reads the topic %s", name);
-}
-
-static enum status preview(struct app *app, struct pipeline *pipeline, struct stream *stream, uint32_t limit, struct err *err)
-{
-    struct stream_topic topic;
-    uint32_t index;
-    TRY(tool_find_topic(stream, app->words[0], &topic, err));
-    TRY(topic_index(pipeline, topic.name, &index, err));
-    struct batch *records;
-    TRY(tool_last_records(stream, &topic, limit, &records, err));
-    struct pipeline_source *sources = calloc((size_t)topic.partitions, sizeof *sources);
-    if (!sources) abort();
-    for (int32_t p = 0; p < topic.partitions; p++) sources[p] = (struct pipeline_source){p, index, p};
-    struct work *work = pipeline_work_new(pipeline, limit);
-    batch_free(work->records);
-    work->records = records;
-    enum status status = pipeline_run(pipeline, work, sources, (uint32_t)topic.partitions, err);
-    if (status == OK) print_fates(pipeline, work);
-    pipeline_work_free(pipeline, work);
-    free(sources);
-    return status;
-}
-
-int cmd_preview(struct app *app)
-{
-    struct err err;
-    int64_t limit;
-    if (!app_flag_number(app, "n", 1, 10000, 10, &limit)) return ERR_USAGE;
-    struct tool_registry registry;
-    struct stream *stream = NULL;
-    struct sink *sink = NULL;
-    struct pipeline *pipeline = NULL;
-    struct config empty;
-    bool is_there;
-    if (tool_registry_open(app, &registry, &err) != OK) return app_fail(app, &err);
-    enum status status = tool_stream(app, &stream, &err);
-    if (status == OK) status = open_store(app, &empty, &sink, &is_there, &err);
-    struct pipeline_params params = {app->config, registry.client, sink};
-    if (status == OK) status = pipeline_new(&pipeline, &params, &err);
-    if (status == OK) status = preview(app, pipeline, stream, (uint32_t)limit, &err);
-    pipeline_free(pipeline);
-    sink_close(sink);
-    stream_close(stream);
-    tool_registry_close(&registry);
-    return status == OK ? EXIT_DONE : app_fail(app, &err);
 }

@@ -1,61 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that talk to the schema registry.
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/registry_get.h"
 #include "cli/role.h"
 #include "cli/tool.h"
-#include "net/http_client.h"
-
-// GET of a path of the registry, as JSON; free with json_decref.
-static enum status get(const char *base, const char *path, json_t **out, struct err *err)
-{
-    struct http_client *client = http_client_new(10000);
-    struct buf url, body;
-    int status_code = 0;
-    buf_init(&url, 4096);
-    buf_init(&body, BUF_MAX_HTTP_REPLY);
-    buf_printf(&url, "%s%s", base, path);
-    buf_append_byte(&url, '\0');
-    enum status status = http_client_request(client, "GET", url.data, NULL, (struct slice){0}, &status_code, &body, ERR_REGISTRY, err);
-    if (status == OK) {
-        *out = json_loadb(body.data ? body.data : "", body.size, JSON_DECODE_ANY, NULL);
-        const char *message = json_string_value(json_object_get(*out, "message"));
-        if (!*out || status_code != 200) {
-            char shown[TEXT_URL_BYTES];
-            status = err_set(err, FATAL, ERR_REGISTRY, "the registry at %s answered %d%s%s", text_url_shown(base, shown, sizeof shown),
-                             status_code, message ? ": " : "", message ? message : "");
-            json_decref(*out);
-        }
-    }
-    buf_fini(&url);
-    buf_fini(&body);
-    http_client_free(client);
-    return status;
-}
-
-static void subject_path(char *out, size_t size, const char *subject, const char *rest)
-{
-    struct buf encoded;
-    buf_init(&encoded, size);
-    http_encode_segment(subject, &encoded);
-    snprintf(out, size, "/subjects/%.*s%s", SLICE_ARG(buf_slice(&encoded)), rest);
-    buf_fini(&encoded);
-}
 
 static enum status list_subject(struct output *output, const char *base, const char *subject, struct err *err)
 {
     char path[2048];
     json_t *versions, *latest;
-    subject_path(path, sizeof path, subject, "/versions");
-    TRY(get(base, path, &versions, err));
+    registry_subject_path(path, sizeof path, subject, "/versions");
+    TRY(registry_get(base, path, &versions, err));
     size_t count = json_array_size(versions);
     json_decref(versions);
-    subject_path(path, sizeof path, subject, "/versions/latest");
-    TRY(get(base, path, &latest, err));
+    registry_subject_path(path, sizeof path, subject, "/versions/latest");
+    TRY(registry_get(base, path, &latest, err));
     struct sink_cell cells[] = {output_text(subject), output_number((int64_t)count),
                                 output_number(json_integer_value(json_object_get(latest, "version"))),
                                 output_number(json_integer_value(json_object_get(latest, "id")))};
@@ -69,7 +31,7 @@ static enum status list_subjects(struct app *app, const char *base, struct err *
     static const char *const names[] = {"subject", "versions", "latest", "id"};
     json_t *subjects, *subject;
     size_t index;
-    TRY(get(base, "/subjects", &subjects, err));
+    TRY(registry_get(base, "/subjects", &subjects, err));
     struct output *output = output_new(stdout, tool_format(app), 4, names);
     enum status status = OK;
     json_array_foreach(subjects, index, subject) if (status == OK) status = list_subject(output, base, json_string_value(subject), err);
@@ -92,9 +54,9 @@ static enum status show_schema(struct app *app, const char *base, struct err *er
 {
     char path[2048], version[64];
     snprintf(version, sizeof version, "/versions/%.40s", app->word_count > 1 ? app->words[1] : "latest");
-    subject_path(path, sizeof path, app->words[0], version);
+    registry_subject_path(path, sizeof path, app->words[0], version);
     json_t *reply;
-    TRY(get(base, path, &reply, err));
+    TRY(registry_get(base, path, &reply, err));
     if (app->common.json) {
         json_dumpf(reply, stdout, JSON_INDENT(2));
     } else {

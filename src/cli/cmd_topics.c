@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Commands that look at topics.
+// Commands that look at topics: list, describe, tail.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,18 +53,42 @@ int cmd_topics_list(struct app *app)
     return status == OK ? EXIT_DONE : app_fail(app, &err);
 }
 
+// For people, above the partitions.
+static void print_heading(const struct stream_topic *topic)
+{
+    printf("%s: %d partition%s", topic->name, topic->partitions, topic->partitions == 1 ? "" : "s");
+    if (topic->compacted) fputs(", compacted: the last record of each key stays", stdout);
+    if (topic->retention_ms > 0) printf(", records are kept for %.6g hours", (double)topic->retention_ms / 3.6e6);
+    if (topic->retention_bytes > 0) printf(", up to %.6g MiB per partition", (double)topic->retention_bytes / 1048576);
+    putchar('\n');
+}
+
+static struct sink_cell limit_cell(int64_t limit)
+{
+    return limit > 0 ? output_number(limit) : output_text(NULL);
+}
+
 static enum status describe(struct app *app, struct stream *stream, struct err *err)
 {
-    static const char *const names[] = {"partition", "low", "high", "records"};
+    static const char *const names[] = {"partition", "low", "high", "records", "topic", "retention_ms", "retention_bytes", "compacted"};
+    enum { FOR_PEOPLE = 4, ALL = 8 };
     struct stream_topic topic;
     TRY(tool_find_topic(stream, app->words[0], &topic, err));
-    struct output *output = output_new(stdout, tool_format(app), 4, names);
+    bool people = tool_format(app) == OUTPUT_TABLE;
+    if (people) print_heading(&topic);
+    struct output *output = output_new(stdout, tool_format(app), people ? FOR_PEOPLE : ALL, names);
     enum status status = OK;
     for (int32_t p = 0; p < topic.partitions && status == OK; p++) {
         struct stream_watermarks marks;
         status = stream->ops->watermarks(stream, topic.name, p, &marks, err);
-        struct sink_cell cells[] = {output_number(p), output_number(marks.low), output_number(marks.high),
-                                    output_number(marks.high - marks.low)};
+        struct sink_cell cells[] = {output_number(p),
+                                    output_number(marks.low),
+                                    output_number(marks.high),
+                                    output_number(marks.high - marks.low),
+                                    output_text(topic.name),
+                                    limit_cell(topic.retention_ms),
+                                    limit_cell(topic.retention_bytes),
+                                    output_number(topic.compacted)};
         if (status == OK) output_row(output, cells);
     }
     output_end(output, NULL);
@@ -91,6 +115,7 @@ struct tail {
     struct stream_topic topic;
     struct record_printer *printer;
     int64_t *end; // per partition: where a tail that does not follow stops; 0 once it is there
+    bool ended;
     int64_t limit, printed;
     bool follow;
 };
@@ -126,30 +151,24 @@ static enum status seek_all(struct tail *self, const char *from, struct err *err
     return OK;
 }
 
-static bool reached_end(const struct tail *self)
-{
-    for (int32_t p = 0; p < self->topic.partitions; p++)
-        if (self->end[p]) return false;
-    return true;
-}
-
 // In the order in which they come, to the end or for ever.
 static enum status print_from(struct tail *self, const char *from, struct err *err)
 {
     TRY(seek_all(self, from, err));
     struct batch *records = batch_new(&record_row_type, TAIL_BATCH);
-    enum status status = OK;
-    while ((self->follow || !reached_end(self)) && self->printed < self->limit && !ferror(stdout)) {
+    int64_t patience_ns = clock_deadline_ms(TOOL_PATIENCE_MS);
+    enum status status = tool_reached(self->stream, &self->topic, self->end, &self->ended, err);
+    while (status == OK && (self->follow || (!self->ended && clock_mono_ns() < patience_ns)) && self->printed < self->limit && !ferror(stdout)) {
         batch_reset(records);
         status = self->stream->ops->poll(self->stream, records, clock_deadline_ms(1000), err);
-        if (status == AGAIN && self->follow) continue;
+        if (status == AGAIN || (status == RETRY && self->follow)) status = OK;
         if (status != OK) break;
+        if (records->rows) patience_ns = clock_deadline_ms(TOOL_PATIENCE_MS);
         print_rows(self, records);
-        for (uint32_t row = 0; row < records->rows; row++)
-            if (records->offset[row] + 1 >= self->end[records->source[row]]) self->end[records->source[row]] = 0;
+        if (!self->follow) status = tool_reached(self->stream, &self->topic, self->end, &self->ended, err);
     }
     batch_free(records);
-    return status == AGAIN ? OK : status;
+    return status;
 }
 
 static enum status tail(struct tail *self, struct err *err)

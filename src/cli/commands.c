@@ -7,6 +7,20 @@
         "for", "DURATION", "stop by itself after this time, such as 10s"                                                                   \
     }
 
+#define YES_FLAG                                                                                                                           \
+    {                                                                                                                                      \
+        "yes", NULL, "do it"                                                                                                               \
+    }
+#define YES_HELP "Without --yes it only shows what would happen; on a terminal it asks."
+#define CHOICE_FLAGS                                                                                                                       \
+    {"all", NULL, "all that wait"}, {"rule", "RULE", "those of this rule: decode, schema, transform, constraint, timeout, ingestion"},     \
+    {                                                                                                                                      \
+        "topic", "TOPIC", "those of this topic"                                                                                            \
+    }
+#define LAG_HELP                                                                                                                              \
+    "lag is in records from the position on, lag_seconds how old the first of them is. The position is the stored one; what the stream was\n" \
+    "told of it (hint) may be older. Groups that store nothing here are shown by their hints."
+
 const struct command commands[] = {
     {"up",
      "",
@@ -32,7 +46,34 @@ const struct command commands[] = {
       {"speed", "FACTOR", "of a replay: 2 is twice as fast (simulator.speed)"}},
      cmd_simulate},
     {"topics list", "", 0, 0, "List the topics of the stream", NULL, {{0}}, cmd_topics_list},
-    {"topics describe", "TOPIC", 1, 1, "Show the partitions of a topic", NULL, {{0}}, cmd_topics_describe},
+    {"topics describe",
+     "TOPIC",
+     1,
+     1,
+     "Show the partitions of a topic, and how long its records are kept",
+     NULL,
+     {{0}},
+     cmd_topics_describe},
+    {"topics create",
+     "NAME",
+     1,
+     1,
+     "Make a topic",
+     "One that is there with as many partitions is left as it is.",
+     {{"partitions", "N", "how many (default 3); they stay as many"},
+      {"retention", "DURATION", "how long records are kept, such as 7d (default: streaming.retention)"},
+      {"compacted", NULL, "keep the last record of each key for ever (Kafka)"}},
+     cmd_topics_create},
+    {"topics delete", "TOPIC", 1, 1, "Delete a topic with its records", YES_HELP, {YES_FLAG}, cmd_topics_delete},
+    {"topics produce",
+     "TOPIC",
+     1,
+     1,
+     "Append records from stdin to a topic",
+     "A line is KEY<TAB>VALUE, or a value alone. With --schema the values are JSON objects, such as topics tail prints; the key is what stands\n"
+     "before a TAB, else the field _key, else the field id. A line that is no record is refused and named; the others are appended.",
+     {{"schema", NULL, "encode the values as Avro, with the newest schema of the subject TOPIC-value"}},
+     cmd_topics_produce},
     {"topics tail",
      "TOPIC",
      1,
@@ -43,6 +84,22 @@ const struct command commands[] = {
       {"n", "N", "how many records (default 10; with --from: all)"},
       {"follow", NULL, "go on with new records as they come"}},
      cmd_topics_tail},
+    {"groups list", "", 0, 0, "List the consumer groups, and how far they are behind", LAG_HELP, {{0}}, cmd_groups_list},
+    {"groups describe", "GROUP", 1, 1, "Show the partitions of a group", LAG_HELP, {{0}}, cmd_groups_describe},
+    {"groups reset",
+     "GROUP",
+     1,
+     1,
+     "Move the stored position of a group",
+     "Going back removes the rows and quarantine entries of the records that will be read again, in the same transaction: nothing is doubled.\n"
+     "Going forward counts the records in between as skipped. A running worker goes on at the new position; on the embedded log it has to be\n"
+     "stopped first. Without --yes it only shows what would happen.",
+     {{"to", "WHERE", "earliest, latest, an offset, or a time such as 2026-08-13T12:03:09Z"},
+      {"topic", "TOPIC", "only this topic"},
+      {"partition", "N", "only this partition of it"},
+      {"fresh", NULL, "the topic is another one now: keep the rows of the old one, begin anew"},
+      YES_FLAG},
+     cmd_groups_reset},
     {"schemas list", "", 0, 0, "List the subjects of the registry", NULL, {{0}}, cmd_schemas_list},
     {"schemas show", "SUBJECT [VERSION]", 1, 2, "Print a schema", NULL, {{0}}, cmd_schemas_show},
     {"schemas load",
@@ -62,6 +119,26 @@ const struct command commands[] = {
      {{"state", "STATE", "waiting, redriven or dropped"}, {"n", "N", "how many, newest first (default 50)"}},
      cmd_quarantine_list},
     {"quarantine show", "ID", 1, 1, "Show one of them whole", NULL, {{0}}, cmd_quarantine_show},
+    {"quarantine redrive",
+     "[ID ...]",
+     0,
+     COMMAND_MAX_WORDS,
+     "Process them again, after what was wrong has been put right",
+     "From the bytes that were kept, with the present routes, schemas and tables. What can be stored now is stored, in the same transaction that\n"
+     "settles its entry; what cannot goes on waiting, and exit code 1 says that there is some. Nothing is processed twice, no entry is added.",
+     {CHOICE_FLAGS,
+      {"dry-run", NULL, "only show what would become of them"},
+      {"limit", "N", "at most so many (default 10000)"},
+      {"yes", NULL, "do not ask"}},
+     cmd_quarantine_redrive},
+    {"quarantine drop",
+     "[ID ...]",
+     0,
+     COMMAND_MAX_WORDS,
+     "Give up on them",
+     "They are kept, and go on counting as quarantined, but do not wait any more. With --all, --rule or --topic it wants --yes.",
+     {CHOICE_FLAGS, {"limit", "N", "at most so many, the oldest first (default 10000)"}, YES_FLAG},
+     cmd_quarantine_drop},
     {"reconcile",
      "",
      0,
@@ -95,6 +172,21 @@ const struct command commands[] = {
      "Writes nothing.",
      {{"n", "N", "how many records (default 10)"}},
      cmd_preview},
+    {"replay",
+     "",
+     0,
+     0,
+     "Make rows once more from the stream, beside the live ones",
+     "Reads the records between two times again, with the present routes, into a table of its own that is made like the live one. With --diff it is\n"
+     "then compared with the live tables, record by record: missing are rows that only they have, extra those that they lack. Exit code 1 when\n"
+     "there are differences.",
+     {{"from", "TIME", "of the first record, such as 2026-08-13T12:03:09Z"},
+      {"to", "TIME", "up to this time"},
+      {"topic", "TOPIC", "only this topic (default: all that processing.routes read)"},
+      {"into", "TABLE", "the table to make"},
+      {"diff", NULL, "compare it with the live rows of the same records"},
+      {"yes", NULL, "remove rows that are in that table already"}},
+     cmd_replay},
     {"feed decode",
      "",
      0,

@@ -7,47 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "cli/args.h"
 #include "cli/command.h"
-
-static const char default_file[] = "/etc/fdp/fdp.yaml";
-extern char **environ;
-
-static void warn_unknown(void *context, const char *name, const char *nearest)
-{
-    // Kubernetes puts variables of its own into every pod: worth a word, not an error.
-    log_warn((const struct log *)context, "config", "an environment variable that no option has", "variable", name, "nearest", nearest);
-}
-
-static enum status load_file(struct app *app, const char *path, struct err *err)
-{
-    struct buf text;
-    buf_init(&text, BUF_MAX_CONFIG_FILE);
-    const char *why = file_read(path, &text);
-    enum status status = OK;
-    if (why)
-        status = err_set(err, FATAL, ERR_CONFIG, "cannot read the configuration %s: %s", path, why);
-    else if (text.full)
-        status = err_set(err, FATAL, ERR_CONFIG, "the configuration %s is longer than %d bytes", path, BUF_MAX_CONFIG_FILE);
-    if (status == OK) status = option_load_yaml(&config_options, &app->values, text.data ? text.data : "", text.size, path, err);
-    buf_fini(&text);
-    return status;
-}
-
-// Defaults, file, environment, command line: each stronger than the one before.
-static enum status load_config(struct app *app, struct err *err)
-{
-    TRY(option_load_defaults(&config_options, &app->values, err));
-    const char *file = app->common.config_file;
-    if (!file && !access(default_file, F_OK)) file = default_file;
-    if (file) TRY(load_file(app, file, err));
-    TRY(option_load_environment(&config_options, &app->values, environ, warn_unknown, &app->log, err));
-    for (int i = 0; i < app->common.set_count; i++)
-        TRY(option_load_set(&config_options, &app->values, app->common.sets[i], "command line", err));
-    app->config = app->values.values;
-    return OK;
-}
+#include "cli/configuration.h"
 
 static void set_up_log(struct app *app)
 {
@@ -70,7 +32,8 @@ static int run(struct app *app)
 {
     struct err err;
     if (app->common.help) return args_help(stdout, app->command->name) ? EXIT_DONE : ERR_USAGE;
-    if (load_config(app, &err) != OK) return app_fail(app, &err);
+    if (configuration_load(app, &app->values, &err) != OK) return app_fail(app, &err);
+    app->config = app->values.values;
     set_up_log(app);
     if (config_check(app->config, say_problem, app) && strcmp(app->command->name, "check") != 0) return ERR_CONFIG;
     return app->command->run(app);

@@ -40,7 +40,7 @@ static enum status load_schemas(struct role *role, struct err *err)
 
 static enum status start_registry(struct role *role, struct err *err)
 {
-    struct registry_server_params params = {role->app->config, &role->app->log, role->app->metrics};
+    struct registry_server_params params = {.config = role->app->config, .log = &role->app->log, .metrics = role->app->metrics};
     return registry_server_start(&role->registry, &params, err);
 }
 
@@ -176,7 +176,7 @@ static bool part_failed(const struct role *role)
     return (role->ingest && ingest_failed(role->ingest)) || (role->process && process_failed(role->process));
 }
 
-// Returns when it is time to stop. SIGHUP does nothing yet to a configuration that cannot change: it must not end the program.
+// Returns when it is time to stop.
 static void wait_for_the_end(struct role *role, const sigset_t *signals)
 {
     struct status_line line;
@@ -187,6 +187,7 @@ static void wait_for_the_end(struct role *role, const sigset_t *signals)
         struct timespec tick = {.tv_nsec = TICK_MS * MS_NS};
         int got = sigtimedwait(signals, NULL, &tick);
         if (got == SIGINT || got == SIGTERM) break;
+        reload_look(&role->reload, got == SIGHUP, role->ingest, role->process);
     }
     status_line_close(&line);
 }
@@ -205,6 +206,7 @@ static int stop(struct role *role)
     monitor_stop(role->monitor);
     registry_server_stop(role->registry);
     folder_lock_release(&role->lock);
+    reload_fini(&role->reload);
     board_free(role->board);
     health_free(role->health);
     return code;
@@ -213,6 +215,7 @@ static int stop(struct role *role)
 int role_run(struct role *role, struct app *app, unsigned parts)
 {
     *role = (struct role){.app = app, .lock.fd = -1, .health = health_new(), .board = board_new()};
+    reload_init(&role->reload, app);
     int64_t for_ms = 0;
     const char *duration = app_flag(app, "for");
     if (duration && (!clock_parse_duration(slice_of(duration), &for_ms) || for_ms > INT64_C(366) * 86400000)) {

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/folder_lock.h"
+#include "cli/reload.h"
 #include "ingestion/ingest.h"
 #include "monitoring/board.h"
 #include "monitoring/health.h"
@@ -21,6 +22,7 @@ struct role {
     bool started;   // all parts were
     int64_t end_ns; // of --for, for the start alone and then for what follows; else never
     struct folder_lock lock;
+    struct reload reload;
     struct health *health;
     struct board *board;
     struct registry_server *registry;

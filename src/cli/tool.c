@@ -2,12 +2,15 @@
 // Handles for commands that look.
 #include "cli/tool.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "cli/role.h"
+#include "storage/version.h"
 
 enum status tool_stream(const struct app *app, struct stream **out, struct err *err)
 {
@@ -21,6 +24,76 @@ enum status tool_sink(const struct app *app, struct sink **out, struct err *err)
     return sink_open(out, &params, err);
 }
 
+// A file that this user cannot see is not one that is still to be made.
+static bool may_be_there(const char *path)
+{
+    return !access(path, F_OK) || errno != ENOENT;
+}
+
+bool tool_stream_is_made(const struct app *app)
+{
+    char path[4096];
+    const char *url = app->config->streaming.url, *folder = strchr(url, ':') ? strchr(url, ':') + 1 : "";
+    snprintf(path, sizeof path, "%s/stream.db", *folder ? folder : app->config->data);
+    return strncmp(url, "embedded:", 9) || may_be_there(path);
+}
+
+enum status tool_sink_or_empty(const struct app *app, struct config *empty, struct sink **out, const char **why, struct err *err)
+{
+    char path[4096];
+    int version, newest;
+    const char *url = app->config->storage.url, *file = strchr(url, ':') ? strchr(url, ':') + 1 : "";
+    snprintf(path, sizeof path, "%s%s", *file ? file : app->config->data, *file ? "" : "/store.db");
+    *why = "will be made at the first start";
+    bool server = strncmp(url, "sqlite:", 7) != 0;
+    if (server || may_be_there(path)) {
+        // To look at a database without our tables is refused; to change it is not, until it is.
+        struct sink_params params = {.config = app->config, .log = &app->log, .read_only = !server};
+        TRY(sink_open(out, &params, err));
+        enum status status = sink_version(*out, &version, &newest, err);
+        if (status == OK && version >= newest) return *why = NULL, OK;
+        if (version) *why = "the next start brings its tables up to date";
+        sink_close(*out);
+        *out = NULL;
+        TRY(status);
+    }
+    *empty = *app->config;
+    empty->storage.url = "sqlite::memory:";
+    struct sink_params params = {.config = empty, .log = &app->log};
+    TRY(sink_open(out, &params, err));
+    return (*out)->ops->migrate(*out, err);
+}
+
+enum status tool_pipeline(const struct app *app, struct registry_client *registry, struct sink *sink, struct pipeline **out, struct err *err)
+{
+    int version, newest;
+    TRY(sink_version(sink, &version, &newest, err));
+    if (version < newest)
+        return err_set(err, FATAL, ERR_STORAGE, "the tables are of an older version than this program; start fdp up or fdp process once, which"
+                                                " brings them up to date");
+    struct pipeline_params params = {app->config, registry, sink};
+    return pipeline_new(out, &params, err);
+}
+
+enum status tool_stream_writer(const struct app *app, struct stream **out, struct err *err)
+{
+    TRY(tool_stream(app, out, err)); // to say plainly when there is none: it would be made
+    stream_close(*out);
+    struct stream_params params = {.config = app->config, .log = &app->log};
+    return stream_open(out, &params, err);
+}
+
+enum status tool_sink_writer(const struct app *app, struct sink **out, struct err *err)
+{
+    enum { HOUR_MS = 3600000 };
+    TRY(tool_sink(app, out, err)); // as above
+    sink_close(*out);
+    struct config patient = *app->config;
+    if (patient.storage.statement_timeout_ms < HOUR_MS) patient.storage.statement_timeout_ms = HOUR_MS;
+    struct sink_params params = {.config = &patient, .log = &app->log};
+    return sink_open(out, &params, err);
+}
+
 static enum status start_private(const struct app *app, struct tool_registry *self, struct err *err)
 {
     struct stream *stream; // only to say plainly when there is no pipeline: a registry would make one
@@ -28,7 +101,7 @@ static enum status start_private(const struct app *app, struct tool_registry *se
     stream_close(stream);
     self->config = *app->config;
     self->config.streaming.registry.listen = "127.0.0.1:0";
-    struct registry_server_params params = {&self->config, &app->log, app->metrics};
+    struct registry_server_params params = {.config = &self->config, .log = &app->log, .metrics = app->metrics, .read_only = true};
     return registry_server_start(&self->server, &params, err);
 }
 
@@ -52,6 +125,25 @@ void tool_registry_close(struct tool_registry *registry)
     registry_client_close(registry->client);
     registry_server_stop(registry->server);
     *registry = (struct tool_registry){0};
+}
+
+uint32_t tool_tables(const struct config *config, const char **tables)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < config->processing.routes.count; i++) text_number(tables, &count, config->processing.routes.items[i].table);
+    return count;
+}
+
+bool tool_asks(void)
+{
+    return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
+}
+
+bool tool_confirm(const char *question)
+{
+    char answer[16];
+    fprintf(stderr, "%s [y/N] ", question);
+    return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 enum output_format tool_format(const struct app *app)
@@ -82,60 +174,4 @@ enum status tool_find_topic(struct stream *stream, const char *name, struct stre
     }
     arena_fini(&arena);
     return status;
-}
-
-static int by_timestamp(const void *a, const void *b, void *context)
-{
-    const struct batch *records = context;
-    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-    int64_t x = records->columns[RECORD_TIMESTAMP].int64[left], y = records->columns[RECORD_TIMESTAMP].int64[right];
-    if (x != y) return x < y ? -1 : 1;
-    return left < right ? -1 : 1;
-}
-
-// The last `limit` rows of `from` by time, in a batch of their own that shares nothing with it.
-static struct batch *newest(struct batch *from, uint32_t limit)
-{
-    uint32_t *order = calloc(from->rows + 1, sizeof *order);
-    if (!order) abort();
-    for (uint32_t i = 0; i < from->rows; i++) order[i] = i;
-    qsort_r(order, from->rows, sizeof *order, by_timestamp, from);
-    struct batch *to = batch_new(&record_row_type, limit);
-    for (uint32_t i = from->rows > limit ? from->rows - limit : 0; i < from->rows; i++) {
-        uint32_t row = batch_row_begin(to), old = order[i];
-        for (uint32_t c = RECORD_KEY; c <= RECORD_HEADERS; c++) {
-            if (batch_is_null(from, c, old)) continue;
-            struct slice bytes = from->columns[c].text[old];
-            batch_set_slice(to, c, row, (struct slice){arena_copy(&to->arena, bytes.data, bytes.size), bytes.size});
-        }
-        batch_set_int64(to, RECORD_TIMESTAMP, row, from->columns[RECORD_TIMESTAMP].int64[old]);
-        to->source[row] = from->source[old];
-        to->offset[row] = from->offset[old];
-        batch_row_commit(to);
-    }
-    free(order);
-    return to;
-}
-
-enum status tool_last_records(struct stream *stream, const struct stream_topic *topic, uint32_t limit, struct batch **out, struct err *err)
-{
-    int64_t waiting = 0;
-    for (int32_t p = 0; p < topic->partitions; p++) {
-        struct stream_watermarks marks;
-        TRY(stream->ops->watermarks(stream, topic->name, p, &marks, err));
-        int64_t from = marks.high - limit > marks.low ? marks.high - limit : marks.low;
-        if (from < marks.high) TRY(stream->ops->seek(stream, topic->name, p, p, from, err));
-        waiting += marks.high - from;
-    }
-    struct batch *all = batch_new(&record_row_type, (uint32_t)waiting + 1);
-    enum status status = OK;
-    // Offsets without a record make it fewer than expected: then a short wait ends it.
-    while (all->rows < waiting && status == OK) status = stream->ops->poll(stream, all, clock_deadline_ms(1000), err);
-    for (int32_t p = 0; p < topic->partitions && (status == OK || status == AGAIN); p++) {
-        struct err ignored; // one that was never sought
-        if (stream->ops->unseek(stream, topic->name, p, &ignored) != OK) continue;
-    }
-    *out = status == OK || status == AGAIN ? newest(all, limit) : NULL;
-    batch_free(all);
-    return status == AGAIN ? OK : status;
 }

@@ -5,12 +5,24 @@
 
 #include "cli/command.h"
 #include "cli/output.h"
+#include "processing/pipeline.h"
 #include "storage/sink.h"
 #include "streaming/registry.h"
 #include "streaming/stream.h"
 
 enum status tool_stream(const struct app *app, struct stream **out, struct err *err) MUST_CHECK;
 enum status tool_sink(const struct app *app, struct sink **out, struct err *err) MUST_CHECK;
+// False for an embedded log that the first start is yet to make.
+bool tool_stream_is_made(const struct app *app);
+// The store or, when the next start is yet to make its tables as this program has them, an empty one in memory, of which `empty` is the
+// configuration and lives as long. `*why` says it then; else it is NULL.
+enum status tool_sink_or_empty(const struct app *app, struct config *empty, struct sink **out, const char **why, struct err *err) MUST_CHECK;
+// The routes of processing, on a store whose tables are up to date.
+enum status tool_pipeline(const struct app *app, struct registry_client *registry, struct sink *sink, struct pipeline **out,
+                          struct err *err) MUST_CHECK;
+// For commands that change something; what they change must be there. A statement may take an hour.
+enum status tool_stream_writer(const struct app *app, struct stream **out, struct err *err) MUST_CHECK;
+enum status tool_sink_writer(const struct app *app, struct sink **out, struct err *err) MUST_CHECK;
 
 // A client of the pipeline's registry: streaming.registry.url, or, where that is empty and the schemas are in the embedded log, a private
 // registry on that very log for the time of the command. (Whatever answers on the default address may belong to another pipeline.)
@@ -28,6 +40,28 @@ enum status tool_find_topic(struct stream *stream, const char *name, struct stre
 // The last `limit` records of all partitions together, by time; the provenance's source is the partition. Free with batch_free.
 enum status tool_last_records(struct stream *stream, const struct stream_topic *topic, uint32_t limit, struct batch **out,
                               struct err *err) MUST_CHECK;
+
+// How long a stream that gives nothing is waited for, before what was read counts as all.
+enum { TOOL_PATIENCE_MS = 10000 };
+// Whether partitions that are read were given up to their `ends`, one per partition; those that were become 0.
+enum status tool_reached(struct stream *stream, const struct stream_topic *topic, int64_t *ends, bool *all, struct err *err) MUST_CHECK;
+
+// The timestamp of the first record of a partition from an offset on. -1: none came within a few seconds.
+struct tool_stamp {
+    const char *topic;
+    int32_t partition;
+    int64_t offset; // within the watermarks
+    int64_t us;
+};
+// Of partitions that are all different.
+enum status tool_stamps(struct stream *stream, struct tool_stamp *stamps, uint32_t count, struct err *err) MUST_CHECK;
+
+// The tables that processing.routes lead to, each once; `tables` has room for one per route.
+uint32_t tool_tables(const struct config *config, const char **tables);
+
+// Whether there is somebody at a terminal to ask; and whether the answer is yes.
+bool tool_asks(void);
+bool tool_confirm(const char *question);
 
 // --json and --csv.
 enum output_format tool_format(const struct app *app);

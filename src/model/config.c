@@ -43,7 +43,8 @@ static const struct option_table tick_route_table = {
 
 #define QUOTE_ROUTE(topic, where)                                                                                                        \
     "{topic: " topic ", select: \"SELECT id, price, time, change, change_percent, exchange, market_hours, price_hint, source_api, "    \
-    "event_id, quote_type, ingestion_ts FROM quote WHERE " where "\"}"
+    "event_id, quote_type, ingestion_ts, currency, day_volume, day_high, day_low, open_price, previous_close, bid, ask, last_size, " \
+    "short_name FROM quote WHERE " where "\"}"
 #define TICK_ROUTE(topic, table) "{topic: " topic ", table: " table ", select: \"SELECT * FROM tick\"}"
 
 #define AT(member) .at = offsetof(struct config, member)
@@ -81,7 +82,7 @@ static const struct option_row rows[] = {
      .unit = "quotes", .help = "Most quotes in one batch; a batch is sent on as soon as nothing more waits."},
     {.name = "ingestion.queue-batches", .type = OPTION_INT, AT(ingestion.queue_batches), .fallback = "4", .min = 1, .max = 1024,
      .unit = "batches", .help = "Batches that may wait between two stages; when they do, the stage before pauses."},
-    {.name = "ingestion.routes", .type = OPTION_OBJECTS, AT(ingestion.routes), .element = &quote_route_table,
+    {.name = "ingestion.routes", .type = OPTION_OBJECTS, .flags = OPTION_RELOADABLE, AT(ingestion.routes), .element = &quote_route_table,
      .fallback = "[" QUOTE_ROUTE("tickers.crypto", "quote_type = 41")
                  ", " QUOTE_ROUTE("tickers.currency", "quote_type = 14")
                  ", " QUOTE_ROUTE("tickers.stocks", "quote_type IS NOT NULL AND quote_type NOT IN (0, 5, 7, 14, 41)") "]",
@@ -118,7 +119,7 @@ static const struct option_row rows[] = {
     {.name = "processing.workers", .type = OPTION_INT, AT(processing.workers), .fallback = "1", .min = 1, .max = 64,
      .help = "Consumers of the group in this process, each with threads and a connection to the store of its own. Only Kafka shares partitions "
              "out among several; more of them than partitions are idle."},
-    {.name = "processing.routes", .type = OPTION_OBJECTS, AT(processing.routes), .element = &tick_route_table,
+    {.name = "processing.routes", .type = OPTION_OBJECTS, .flags = OPTION_RELOADABLE, AT(processing.routes), .element = &tick_route_table,
      .fallback = "[" TICK_ROUTE("tickers.stocks", "stocks")
                  ", " TICK_ROUTE("tickers.crypto", "crypto")
                  ", " TICK_ROUTE("tickers.currency", "currency") "]",

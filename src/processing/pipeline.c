@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "model/convert.h"
 #include "model/record.h"
+#include "processing/preflight.h"
 #include "processing/tick.h"
 #include "streaming/stream.h"
 #include "transform/transform.h"
@@ -62,7 +63,10 @@ static enum status topic_open(struct pipeline *self, uint32_t index, const struc
         routes[topic->route_count++] = (struct transform_route){
             .name = arena_printf(&self->arena, "processing.routes[%u]", i), .select = route->select, .output = self->table_types[table]};
     }
-    return transform_new(tick_decoder_type(topic->decoder), routes, topic->route_count, &topic->transform, err);
+    const struct row_type *input = tick_decoder_type(topic->decoder);
+    enum status status = transform_new(input, routes, topic->route_count, &topic->transform, err);
+    for (uint32_t i = 0; i < topic->route_count && status == FATAL; i++) status = preflight_explain(input, &routes[i], params->sink, err);
+    return status;
 }
 
 static enum status pipeline_open(struct pipeline *self, const struct pipeline_params *params, struct err *err)

@@ -42,7 +42,7 @@ enum status process_start(struct process **out, const struct process_params *par
 // FATAL / ERR_CONFIG names what is wrong; AGAIN or RETRY: the registry or the store does not answer.
 enum status process_reload(struct process *process, const struct config *config, struct err *err) MUST_CHECK;
 
-// Stores what is read already (`alone`: all that the stream holds now), at most until the deadline. FATAL with the reason when a thread had
+// Stores what is read already (`alone`, or on a stream that does not share: all that it holds now), at most until the deadline. FATAL with the reason when a thread had
 // failed.
 enum status process_stop(struct process *process, int64_t deadline_ns, struct process_summary *summary, struct err *err) MUST_CHECK;
 

@@ -469,7 +469,7 @@ static enum status turn(struct worker *self, bool *done, struct err *err)
     send_claims(self);
     settle(self);
     hint(self);
-    if (halt_asked(self->halt) && !self->params->alone) {
+    if (halt_asked(self->halt) && !self->params->alone && self->stream->ops->shares) { // others go on where we stop
         *done = true;
         return OK;
     }

@@ -55,7 +55,7 @@ void dialect_append_time(struct buf *sql, const struct sink *sink, int64_t us)
         buf_printf(sql, "'%s'", clock_format(us, text));
 }
 
-const char *dialect_type(const struct sink *sink, enum column_type type)
+const char *sink_type_name(const struct sink *sink, enum column_type type)
 {
     return dialect_of(sink)->types[type];
 }
@@ -67,7 +67,7 @@ const char *dialect_patience(const struct sink *sink)
 
 void dialect_append_targets(struct buf *sql, const int64_t *sources, const int64_t *offsets, uint32_t count)
 {
-    buf_append_text(sql, "WITH target (source, from_offset) AS (VALUES ");
+    buf_append_text(sql, "WITH fdp_target (source, from_offset) AS (VALUES ");
     for (uint32_t i = 0; i < count; i++) buf_printf(sql, "%s(%lld, %lld)", i ? ", " : "", (long long)sources[i], (long long)offsets[i]);
     buf_append_text(sql, ")");
 }

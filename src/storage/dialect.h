@@ -11,12 +11,10 @@ void dialect_append_name(struct buf *sql, const char *name);
 void dialect_append_text(struct buf *sql, const char *text);
 // An instant as a value for a column of timestamps.
 void dialect_append_time(struct buf *sql, const struct sink *sink, int64_t us);
-// The type of a column of that kind.
-const char *dialect_type(const struct sink *sink, enum column_type type);
 // What begins a transaction that may take as long as it needs.
 const char *dialect_patience(const struct sink *sink);
 
-// "target": the partitions with the offset from which on they are meant, as a WITH clause: (source, from_offset).
+// "fdp_target": the partitions with the offset from which on they are meant, as a WITH clause: (source, from_offset).
 void dialect_append_targets(struct buf *sql, const int64_t *sources, const int64_t *offsets, uint32_t count);
 
 #endif

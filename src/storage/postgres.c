@@ -18,6 +18,17 @@ static void postgres_close(struct sink *sink)
     free(self);
 }
 
+// Who only looks is told plainly when there is nothing to look at.
+static enum status check_made(struct postgres *self, struct err *err)
+{
+    int version;
+    TRY(postgres_version(self, &version, err));
+    return version ? OK
+                   : err_set(err, FATAL, ERR_STORAGE,
+                             "database %s has no tables of this program; name one with which a pipeline has run in storage.url",
+                             PQdb(self->conn));
+}
+
 static enum status postgres_open(struct sink **out, const struct sink_params *params, struct err *err)
 {
     *out = NULL;
@@ -34,6 +45,7 @@ static enum status postgres_open(struct sink **out, const struct sink_params *pa
     arena_init(&self->scratch, 4096);
     buf_init(&self->sql, BUF_MAX_WRITE);
     enum status status = postgres_ready(self, err);
+    if (status == OK && self->read_only) status = check_made(self, err);
     if (status == OK)
         *out = &self->sink;
     else
@@ -41,11 +53,12 @@ static enum status postgres_open(struct sink **out, const struct sink_params *pa
     return status;
 }
 
-// One simple Query message is one transaction.
+// One simple Query message is one transaction. How long it may take is for the statements to say.
 static enum status postgres_exec(struct sink *sink, const char *sql, struct err *err)
 {
     struct postgres *self = postgres_of(sink);
     TRY(postgres_ready(self, err));
+    self->patient = true;
     return postgres_run(self, "change the store", sql, err);
 }
 

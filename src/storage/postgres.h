@@ -36,7 +36,7 @@ struct postgres_field {
     const uint8_t *null;
     const void *values;
     const char *name, *type; // of the column in the table; its type as people write it
-    bool has_default;        // left out of a COPY that has no value for it
+    bool has_default;
 };
 
 enum { FIELD_SOURCE = -1, FIELD_OFFSET = -2, FIELD_TOPIC = -3, FIELD_PARTITION = -4 };
@@ -47,7 +47,7 @@ struct postgres_plan {
     struct arena arena;          // all below
     struct row_type type;        // that it was made for: a copy, the caller's may be gone
     struct postgres_field *all;  // a field per column of the type, _source, _offset
-    struct postgres_field *used; // those in the COPY that runs now
+    struct postgres_field *used; // those that have values in the COPY that runs now
     uint32_t all_count, used_count;
     size_t fixed_bytes; // most that a row takes without its texts
     uint32_t shape;     // number of the prepared statement that fails when a column's type has changed; 0: the plan may be old
@@ -63,13 +63,14 @@ struct postgres {
     struct sink sink; // first: a struct sink is a pointer to it
     char *url;        // may hold a password: never in a text
     bool read_only;
+    bool patient; // this call waits for an answer as long as the connection lives; else a server may be silent for so long only
     int64_t statement_timeout_ms, connect_timeout_ms;
-    PGconn *conn; // NULL: there is none now
+    PGconn *conn;  // NULL: there is none now
     char why[512]; // the last one was lost
 
     struct postgres_plan plans[POSTGRES_MAX_TABLES];
     uint32_t plan_count, shapes;
-    struct postgres_plan quarantine; // always the same, but for what it is bound to
+    struct postgres_plan quarantine;       // always the same, but for what it is bound to
     struct postgres_partition *partitions; // that were claimed or written to, sorted by id
     uint32_t partition_count;
     struct arena names; // of their topics
@@ -130,9 +131,10 @@ void postgres_append_name(struct buf *sql, const char *name);
 enum status postgres_table(struct sink *sink, const char *name, struct arena *arena, struct row_type **out, struct err *err) MUST_CHECK;
 // The plan for `table`, bound to its rows. REJECT when rows of that type cannot go into that table, with the statement that would help.
 enum status postgres_plan(struct postgres *self, const struct sink_table *table, struct postgres_plan **out, struct err *err) MUST_CHECK;
-// After an error, whether the plan was at fault. OK: the table is what the plan says. AGAIN: it was altered, the next plan is another.
+// After an error, whether the plan was at fault. OK: the table is what the plan says. AGAIN: it was altered, the plan is another now.
 // REJECT as above.
-enum status postgres_plan_check(struct postgres *self, const struct sink_table *table, struct err *err) MUST_CHECK;
+enum status postgres_plan_check(struct postgres *self, struct postgres_plan *plan, const struct sink_table *table,
+                                struct err *err) MUST_CHECK;
 void postgres_plans_fini(struct postgres *self);
 
 // --- Partitions and rejects (postgres_claim.c) ---
@@ -156,6 +158,8 @@ void postgres_describe_bad(const struct postgres_field *bad, uint32_t row, char 
 // --- Calls of the seam in files of their own ---
 
 enum status postgres_migrate(struct sink *sink, struct err *err) MUST_CHECK;
+// Number of the last migration that the database has seen; 0: it has none of our tables.
+enum status postgres_version(struct postgres *self, int *version, struct err *err) MUST_CHECK;
 enum status postgres_write(struct sink *sink, const struct sink_write *write, struct sink_fault *fault, struct err *err) MUST_CHECK;
 enum status postgres_query(struct sink *sink, const char *sql, sink_row_fn *row, void *context, struct err *err) MUST_CHECK;
 

@@ -43,8 +43,7 @@ static void remember(struct postgres *self, int64_t id, const char *topic, int32
 
 // --- Claim ---
 
-#define COLUMNS                                                                                                                            \
-    "id, owner_epoch, first_offset, next_offset, stored, quarantined, filtered, skipped, last_timestamp, last_crc"
+#define COLUMNS "id, owner_epoch, first_offset, next_offset, stored, quarantined, filtered, skipped, last_timestamp, last_crc"
 #define THIS_PARTITION " WHERE consumer_group = $1 AND topic = $2 AND partition = $3"
 // All of them wait for a transaction that is just moving the partition, and then see what it left.
 static const char take_sql[] = "UPDATE fdp_offsets SET owner_epoch = owner_epoch + 1" THIS_PARTITION " RETURNING " COLUMNS;
@@ -60,8 +59,9 @@ static int64_t number_at(const PGresult *rows, int column)
 
 static void read_partition(const PGresult *rows, struct sink_partition *partition)
 {
-    int64_t *const numbers[] = {&partition->id,          &partition->epoch,    &partition->first_offset, &partition->next_offset,      &partition->stored,
-                                &partition->quarantined, &partition->filtered, &partition->skipped,      &partition->last_timestamp_us};
+    int64_t *const numbers[] = {&partition->id,          &partition->epoch,   &partition->first_offset,
+                                &partition->next_offset, &partition->stored,  &partition->quarantined,
+                                &partition->filtered,    &partition->skipped, &partition->last_timestamp_us};
     int count = sizeof numbers / sizeof *numbers;
     for (int i = 0; i < count; i++) *numbers[i] = number_at(rows, i);
     partition->last_crc = (uint32_t)number_at(rows, count);
@@ -103,7 +103,8 @@ static enum status learn_partitions(struct postgres *self, struct err *err)
     PGresult *rows;
     TRY(postgres_ask(self, "read the partitions", "SELECT id, topic, partition FROM fdp_offsets", 0, NULL, &rows, err));
     for (int i = 0; i < PQntuples(rows); i++)
-        remember(self, strtoll(PQgetvalue(rows, i, 0), NULL, 10), PQgetvalue(rows, i, 1), (int32_t)strtol(PQgetvalue(rows, i, 2), NULL, 10));
+        remember(self, strtoll(PQgetvalue(rows, i, 0), NULL, 10), PQgetvalue(rows, i, 1),
+                 (int32_t)strtol(PQgetvalue(rows, i, 2), NULL, 10));
     PQclear(rows);
     return OK;
 }
@@ -170,9 +171,7 @@ enum status postgres_plan_rejects(struct postgres *self, const struct batch *rej
         case FIELD_PARTITION: field->values = partitions; break;
         case FIELD_SOURCE: field->values = rejects->source; break;
         case FIELD_OFFSET: field->values = rejects->offset; break;
-        default:
-            field->values = rejects->columns[field->column].values;
-            field->null = rejects->columns[field->column].null;
+        default: field->values = rejects->columns[field->column].values; field->null = rejects->columns[field->column].null;
         }
     }
     return OK;

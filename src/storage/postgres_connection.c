@@ -12,6 +12,7 @@ enum {
     OLDEST_SERVER = 120000,
     SILENCE_GRACE_MS = 5000, // the server gives a statement up by itself before we give the server up
     LOCK_TIMEOUT_MS = 5000,
+    LEAST_USER_TIMEOUT_MS = 10000,
     QUICK_FAILURE_MS = 1000,
 };
 
@@ -50,8 +51,7 @@ void postgres_lose(struct postgres *self)
 static bool wait_for(struct postgres *self, bool out)
 {
     struct pollfd socket = {.fd = PQsocket(self->conn), .events = (short)(out ? POLLIN | POLLOUT : POLLIN)};
-    // Who only looks may ask for what takes long; keepalives notice when the server's machine is gone.
-    int64_t deadline_ns = clock_deadline_ms(self->read_only ? INT64_MAX : self->statement_timeout_ms + SILENCE_GRACE_MS);
+    int64_t deadline_ns = clock_deadline_ms(self->patient ? INT64_MAX : self->statement_timeout_ms + SILENCE_GRACE_MS);
     int ready;
     do {
         ready = poll(&socket, 1, clock_left_ms(deadline_ns));
@@ -132,8 +132,12 @@ static enum status check_url(const char *url, struct err *err)
         PQfreemem(text);
         return FATAL;
     }
+    // It would try to connect, and quote what it takes for a port.
+    bool port = true;
+    for (const PQconninfoOption *option = options; option->keyword; option++)
+        if (!strcmp(option->keyword, "port") && option->val) port = !option->val[strspn(option->val, "0123456789,")];
     PQconninfoFree(options);
-    return OK;
+    return port ? OK : err_set(err, FATAL, ERR_CONFIG, "the port of storage.url is not a number");
 }
 
 // Why there is no connection. PQping tells, without regard to the server's language, whether the server was there at all.
@@ -149,8 +153,7 @@ static enum status why_not(struct postgres *self, bool quick, const char *const 
         return err_set(err, RETRY, ERR_STORAGE,
                        "PostgreSQL does not let us in: %s; check user, password and database of storage.url, and pg_hba.conf of the server",
                        self->why);
-    case PQPING_REJECT:
-        return err_set(err, RETRY, ERR_STORAGE, "PostgreSQL is starting or stopping: %s; this passes by itself", self->why);
+    case PQPING_REJECT: return err_set(err, RETRY, ERR_STORAGE, "PostgreSQL is starting or stopping: %s; this passes by itself", self->why);
     case PQPING_NO_RESPONSE: break;
     }
     return err_set(err, RETRY, ERR_STORAGE, "cannot reach PostgreSQL: %s; check that it runs, and host and port of storage.url", self->why);
@@ -166,13 +169,14 @@ static enum status set_up(struct postgres *self, struct err *err)
     char sql[1024];
     // Who waits for a lock is not slow: writing less would not help, so this ends before the statement timeout does.
     // The keepalives are the server's: a worker whose machine is gone does not keep its locks on the tables.
-    snprintf(sql, sizeof sql,
-             "SET statement_timeout = %lld; SET lock_timeout = %lld; SET idle_in_transaction_session_timeout = %lld;"
-             "SET default_transaction_isolation = 'read committed'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres';"
-             "SET bytea_output = 'hex'; SET extra_float_digits = 1; SET client_min_messages = 'error';"
-             "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3%s",
-             (long long)(self->read_only ? 0 : self->statement_timeout_ms), (long long)lock_timeout_ms,
-             (long long)self->statement_timeout_ms, self->read_only ? "; SET default_transaction_read_only = on" : "");
+    snprintf(
+        sql, sizeof sql,
+        "SET statement_timeout = %lld; SET lock_timeout = %lld; SET idle_in_transaction_session_timeout = %lld;"
+        "SET default_transaction_isolation = 'read committed'; SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres';"
+        "SET bytea_output = 'hex'; SET extra_float_digits = 1; SET client_min_messages = 'error';"
+        "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3%s",
+        (long long)(self->read_only ? 0 : self->statement_timeout_ms), (long long)lock_timeout_ms, (long long)self->statement_timeout_ms,
+        self->read_only ? "; SET default_transaction_read_only = on" : "");
     return postgres_run(self, "set up the connection to PostgreSQL", sql, err);
 }
 
@@ -181,10 +185,12 @@ static enum status connect(struct postgres *self, struct err *err)
     TRY(check_url(self->url, err));
     char timeout[24], user_timeout[24];
     snprintf(timeout, sizeof timeout, "%lld", (long long)(self->connect_timeout_ms + 999) / 1000);
-    snprintf(user_timeout, sizeof user_timeout, "%lld", (long long)self->statement_timeout_ms);
+    int64_t unanswered_ms = self->statement_timeout_ms > LEAST_USER_TIMEOUT_MS ? self->statement_timeout_ms : LEAST_USER_TIMEOUT_MS;
+    snprintf(user_timeout, sizeof user_timeout, "%lld", (long long)unanswered_ms);
     // What stands before dbname is overruled by the URL, what stands after it is not.
-    const char *const names[] = {"connect_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-                                 "tcp_user_timeout", "fallback_application_name", "dbname", "client_encoding", NULL};
+    const char *const names[] = {"connect_timeout",  "keepalives_idle",  "keepalives_interval",
+                                 "keepalives_count", "tcp_user_timeout", "fallback_application_name",
+                                 "dbname",           "client_encoding",  NULL};
     const char *const values[] = {timeout, "10", "5", "3", user_timeout, "fdp", self->url, "UTF8", NULL};
     int64_t began_ns = clock_mono_ns();
     self->conn = PQconnectdbParams(names, values, 1);
@@ -201,43 +207,58 @@ static enum status connect(struct postgres *self, struct err *err)
 
 enum status postgres_ready(struct postgres *self, struct err *err)
 {
-    if (self->conn) {
-        // A server that was restarted in the meantime has said so: better to know before anything is sent.
-        struct pollfd socket = {.fd = PQsocket(self->conn), .events = POLLIN};
-        if (poll(&socket, 1, 0) > 0 && (!PQconsumeInput(self->conn) || PQstatus(self->conn) != CONNECTION_OK)) postgres_lose(self);
-    }
+    // A server that was restarted in the meantime has said so, and then closed: better to know before anything is sent.
+    struct pollfd socket = {.fd = self->conn ? PQsocket(self->conn) : -1, .events = POLLIN};
+    while (self->conn && poll(&socket, 1, 0) > 0)
+        if (!PQconsumeInput(self->conn)) postgres_lose(self);
+    self->patient = self->read_only; // who only looks may ask for what takes long
     return self->conn ? OK : connect(self, err);
 }
 
 // --- Asking ---
 
+static bool is_good(const PGresult *result)
+{
+    ExecStatusType kind = PQresultStatus(result);
+    return kind == PGRES_COMMAND_OK || kind == PGRES_TUPLES_OK || kind == PGRES_EMPTY_QUERY;
+}
+
+// Ends an exchange that failed with `result`, NULL when the connection was lost.
+static enum status fail(struct postgres *self, const PGresult *result, const char *doing, struct err *err)
+{
+    enum status status = postgres_err(self, result, doing, err);
+    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    postgres_drain(self);
+    // A standby: the URL may name several hosts, and a new connection finds the one that takes rows.
+    if (state && !strcmp(state, "25006")) postgres_drop(self);
+    return status;
+}
+
 enum status postgres_run(struct postgres *self, const char *doing, const char *sql, struct err *err)
 {
     if (!PQsendQuery(self->conn, sql)) postgres_lose(self);
     PGresult *result = NULL;
-    enum status status = OK;
-    while (status == OK && self->conn && (result = postgres_next(self))) {
-        ExecStatusType kind = PQresultStatus(result);
-        if (kind != PGRES_COMMAND_OK && kind != PGRES_TUPLES_OK && kind != PGRES_EMPTY_QUERY) status = postgres_err(self, result, doing, err);
+    while (self->conn && (result = postgres_next(self))) {
+        enum status status = is_good(result) ? OK : fail(self, result, doing, err);
         PQclear(result);
+        if (status != OK) return status;
     }
-    if (!self->conn && status == OK) return postgres_err(self, NULL, doing, err);
-    postgres_drain(self);
-    return status;
+    return self->conn ? OK : postgres_err(self, NULL, doing, err);
 }
 
 enum status postgres_ask(struct postgres *self, const char *doing, const char *sql, int count, const char *const *values, PGresult **out,
                          struct err *err)
 {
     if (!PQsendQueryParams(self->conn, sql, count, NULL, values, NULL, NULL, 0)) postgres_lose(self);
-    PGresult *result = self->conn ? postgres_next(self) : NULL;
-    enum status status = OK;
-    if (!result || (PQresultStatus(result) != PGRES_TUPLES_OK && PQresultStatus(result) != PGRES_COMMAND_OK))
-        status = postgres_err(self, result, doing, err);
-    postgres_drain(self);
-    if (status == OK)
+    PGresult *result = self->conn ? postgres_next(self) : NULL, *more = NULL;
+    // It commits after it has given its result: only the end of the exchange says that it did.
+    bool good = result && is_good(result) && !(more = postgres_next(self)) && self->conn;
+    if (good) {
         *out = result;
-    else
-        PQclear(result);
+        return OK;
+    }
+    enum status status = fail(self, self->conn ? (more ? more : result) : NULL, doing, err);
+    PQclear(result);
+    PQclear(more);
     return status;
 }

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "storage/postgres.h"
 
-#define EPOCH_US INT64_C(946684800000000)     // PostgreSQL counts from 2000 ...
+#define EPOCH_US INT64_C(946684800000000)      // PostgreSQL counts from 2000 ...
 #define OLDEST_US INT64_C(-210866803200000000) // ... and begins in 4714 BC; it ends after int64 does
 enum { LONGEST_FIELD = 0x3fffffff };           // 1 GiB, PostgreSQL's own limit
 
@@ -79,6 +79,28 @@ static inline char *put_number(const struct postgres_field *field, uint32_t row,
     return NULL;
 }
 
+// Most texts are shorter than what a call of memcpy costs.
+static inline void copy_text(char *to, const char *from, size_t size)
+{
+    if (size > 16) {
+        memcpy(to, from, size);
+    } else if (size >= 8) { // two halves that may overlap
+        uint64_t first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + size - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + size - 8, &last, 8);
+    } else if (size >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + size - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + size - 4, &last, 4);
+    } else {
+        for (size_t i = 0; i < size; i++) to[i] = from[i];
+    }
+}
+
 char *postgres_encode_row(const struct postgres_plan *plan, uint32_t row, char *at, const char *end, const struct postgres_field **bad)
 {
     *bad = NULL;
@@ -92,7 +114,7 @@ char *postgres_encode_row(const struct postgres_plan *plan, uint32_t row, char *
             // Fields before this one are part of fixed_bytes too, so `at` may have passed `end` by now.
             if (at > end || text.size > (size_t)(end - at)) return NULL;
             at = put32(at, (uint32_t)text.size);
-            if (text.size) memcpy(at, text.data, text.size);
+            copy_text(at, text.data, text.size);
             at += text.size;
         } else {
             char *next = put_number(field, row, at);

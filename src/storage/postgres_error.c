@@ -66,7 +66,8 @@ enum status postgres_err(struct postgres *self, const PGresult *result, const ch
     case TROUBLE_CANCELED:
     case TROUBLE_WAIT: status = err_set(err, AGAIN, ERR_STORAGE, "cannot %s: %s", doing, text); break;
     case TROUBLE_ROLE:
-        status = err_set(err, RETRY, ERR_STORAGE, "cannot %s: %s; the role is not ready: check user, password and pg_hba.conf", doing, text);
+        status =
+            err_set(err, RETRY, ERR_STORAGE, "cannot %s: %s; the role is not ready: check user, password and pg_hba.conf", doing, text);
         break;
     case TROUBLE_ROW:
     case TROUBLE_FENCED:

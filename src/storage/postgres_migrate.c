@@ -22,8 +22,7 @@ static int newest_number(void)
     return newest;
 }
 
-// 0 when the database has none of our tables.
-static enum status read_version(struct postgres *self, int *version, struct err *err)
+enum status postgres_version(struct postgres *self, int *version, struct err *err)
 {
     static const char doing[] = "read the version of the tables";
     PGresult *rows;
@@ -63,7 +62,7 @@ static enum status upgrade(struct postgres *self, struct err *err)
 {
     int version;
     TRY(postgres_run(self, "make the tables", begin_sql, err));
-    TRY(read_version(self, &version, err));
+    TRY(postgres_version(self, &version, err));
     for (size_t i = 0; i < asset_count; i++)
         if (number_of(&assets[i]) > version) TRY(apply(self, &assets[i], err));
     return postgres_run(self, "make the tables", "COMMIT", err);
@@ -74,12 +73,13 @@ enum status postgres_migrate(struct sink *sink, struct err *err)
     struct postgres *self = postgres_of(sink);
     int version, newest = newest_number();
     TRY(postgres_ready(self, err));
-    TRY(read_version(self, &version, err));
+    TRY(postgres_version(self, &version, err));
     if (version > newest)
         return err_set(err, FATAL, ERR_STORAGE,
-                       "the tables in PostgreSQL were made by a newer version of this program (%d, this one knows %d); use that version", version,
-                       newest);
+                       "the tables in PostgreSQL were made by a newer version of this program (%d, this one knows %d); use that version",
+                       version, newest);
     if (version == newest) return OK;
+    self->patient = true;
     enum status status = upgrade(self, err);
     struct err ignored;
     if (status != OK && self->conn && postgres_run(self, "roll back", "ROLLBACK", &ignored) != OK) postgres_drop(self);

@@ -1,12 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looking into PostgreSQL: one statement in a transaction that cannot write, row by row.
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "storage/postgres.h"
 
 // Types (pg_type.oid) that are more than their text.
-enum { BOOL = 16, BYTEA = 17, INT8 = 20, INT2 = 21, INT4 = 23, OID = 26, FLOAT4 = 700, FLOAT8 = 701, TIMESTAMP = 1114, TIMESTAMPTZ = 1184, NUMERIC = 1700 };
+enum {
+    BOOL = 16,
+    BYTEA = 17,
+    INT8 = 20,
+    INT2 = 21,
+    INT4 = 23,
+    OID = 26,
+    FLOAT4 = 700,
+    FLOAT8 = 701,
+    TIMESTAMP = 1114,
+    TIMESTAMPTZ = 1184,
+    NUMERIC = 1700
+};
 
 static int digit(char c)
 {
@@ -22,13 +35,18 @@ static struct slice unhex(char *text, size_t size)
     return (struct slice){text, bytes};
 }
 
+// A numeric is an integer when it is one; sums of counts are. NaN and infinities stay texts.
 static void read_number(struct sink_cell *cell, unsigned type)
 {
     bool whole = type != FLOAT4 && type != FLOAT8;
-    if (whole && text_to_int64(cell->text, &cell->integer))
+    if (whole && text_to_int64(cell->text, &cell->integer)) {
         cell->type = SINK_INTEGER;
-    else if (text_to_double(cell->text, &cell->float64))
-        cell->type = SINK_DOUBLE;
+        return;
+    }
+    double value = strtod(cell->text.data, NULL);
+    if (!isfinite(value)) return;
+    cell->type = SINK_DOUBLE;
+    cell->float64 = value;
 }
 
 static struct sink_cell cell_at(const PGresult *row, int column)
@@ -75,28 +93,28 @@ static bool give_row(const PGresult *row, sink_row_fn *each, void *context, stru
     return more;
 }
 
+// What the statement has brought upon itself is REJECT; trouble with the store is that.
 static enum status refuse(struct postgres *self, const PGresult *result, struct err *err)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE), *text = postgres_text(result, &self->scratch);
     ExecStatusType kind = PQresultStatus(result);
     if (kind == PGRES_EMPTY_QUERY)
-        return err_set(err, FATAL, ERR_STORAGE, "there is no statement; give one, such as 'SELECT COUNT(*) FROM finance_data_ingress'");
-    if (kind == PGRES_COPY_IN || kind == PGRES_COPY_OUT || kind == PGRES_COPY_BOTH)
-        return err_set(err, FATAL, ERR_STORAGE, "COPY is not taken here; give a SELECT");
-    if (state && !strcmp(state, "25006"))
-        return err_set(err, FATAL, ERR_STORAGE, "this statement would change the store; only reading is allowed here (%s)", text);
-    // What libpq is asked to do for a statement with parameters is done for one alone.
-    if (state && !strcmp(state, "42601") && !PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION))
-        return err_set(err, FATAL, ERR_STORAGE, "there is more than one statement; give them one by one (%s)", text);
+        return err_set(err, REJECT, ERR_STORAGE, "there is no statement; give one, such as 'SELECT COUNT(*) FROM finance_data_ingress'");
+    if (!state) return err_set(err, REJECT, ERR_STORAGE, "this statement gives no rows; only reading is allowed here");
+    if (!strcmp(state, "25006"))
+        return err_set(err, REJECT, ERR_STORAGE, "this statement would change the store; only reading is allowed here (%s)", text);
+    // The server takes one statement at a time when it is sent like this.
+    if (!strcmp(state, "42601") && !PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION))
+        return err_set(err, REJECT, ERR_STORAGE, "there is more than one statement; give them one by one (%s)", text);
     enum status status = postgres_err(self, result, "run the query", err);
-    return status == FATAL ? err_set(err, FATAL, ERR_STORAGE, "the store does not take this statement: %s", text) : status;
+    return status == FATAL ? err_set(err, REJECT, ERR_STORAGE, "the store does not take this statement: %s", text) : status;
 }
 
 // Rows until the end, an error, or until the caller has enough: then what the server would still send is not waited for.
 static enum status each_row(struct postgres *self, const char *sql, sink_row_fn *each, void *context, struct err *err)
 {
     if (!PQsendQueryParams(self->conn, sql, 0, NULL, NULL, NULL, NULL, 0) || !PQsetSingleRowMode(self->conn))
-        return err_set(err, FATAL, ERR_STORAGE, "the store does not take this statement: %s", PQerrorMessage(self->conn));
+        return err_set(err, RETRY, ERR_STORAGE, "cannot send the query: %s", PQerrorMessage(self->conn));
     struct arena arena;
     arena_init(&arena, 0);
     enum status status = OK;
@@ -106,7 +124,7 @@ static enum status each_row(struct postgres *self, const char *sql, sink_row_fn 
         ExecStatusType kind = PQresultStatus(result);
         if (kind == PGRES_SINGLE_TUPLE)
             more = give_row(result, each, context, &arena);
-        else if (kind == PGRES_TUPLES_OK || kind == PGRES_COMMAND_OK)
+        else if (kind == PGRES_TUPLES_OK)
             ended = true;
         else
             status = refuse(self, result, err);

@@ -14,18 +14,18 @@ static const struct {
     enum column_type type;
     enum postgres_form form;
 } types[] = {
-    {25, COLUMN_TEXT, FORM_TEXT},           // text
-    {1043, COLUMN_TEXT, FORM_TEXT},         // varchar
-    {1042, COLUMN_TEXT, FORM_TEXT},         // char(n)
-    {701, COLUMN_DOUBLE, FORM_FLOAT8},      // double precision
-    {700, COLUMN_DOUBLE, FORM_FLOAT4},      // real
-    {23, COLUMN_INT64, FORM_INT4},          // integer
-    {20, COLUMN_INT64, FORM_INT8},          // bigint
-    {21, COLUMN_INT64, FORM_INT2},          // smallint
-    {16, COLUMN_INT64, FORM_BOOL},          // boolean
-    {1184, COLUMN_TIMESTAMP, FORM_TIME},    // timestamptz
-    {1114, COLUMN_TIMESTAMP, FORM_TIME},    // timestamp
-    {17, COLUMN_BYTES, FORM_TEXT},          // bytea
+    {25, COLUMN_TEXT, FORM_TEXT},        // text
+    {1043, COLUMN_TEXT, FORM_TEXT},      // varchar
+    {1042, COLUMN_TEXT, FORM_TEXT},      // char(n)
+    {701, COLUMN_DOUBLE, FORM_FLOAT8},   // double precision
+    {700, COLUMN_DOUBLE, FORM_FLOAT4},   // real
+    {23, COLUMN_INT64, FORM_INT4},       // integer
+    {20, COLUMN_INT64, FORM_INT8},       // bigint
+    {21, COLUMN_INT64, FORM_INT2},       // smallint
+    {16, COLUMN_INT64, FORM_BOOL},       // boolean
+    {1184, COLUMN_TIMESTAMP, FORM_TIME}, // timestamptz
+    {1114, COLUMN_TIMESTAMP, FORM_TIME}, // timestamp
+    {17, COLUMN_BYTES, FORM_TEXT},       // bytea
 };
 enum { TYPES = sizeof types / sizeof *types };
 
@@ -66,7 +66,8 @@ static enum status check_kind(const char *name, const PGresult *rows, struct err
     if (!PQntuples(rows)) return err_set(err, REJECT, ERR_STORAGE, "the store has no table %s", name);
     char kind = *PQgetvalue(rows, 0, 0), persistence = *PQgetvalue(rows, 0, 1);
     if (kind == 'v' || kind == 'm') return err_set(err, REJECT, ERR_STORAGE, "%s is a view: rows cannot be stored in it", name);
-    if (kind != 'r' && kind != 'p') return err_set(err, REJECT, ERR_STORAGE, "%s is not an ordinary table: rows are not stored in it", name);
+    if (kind != 'r' && kind != 'p')
+        return err_set(err, REJECT, ERR_STORAGE, "%s is not an ordinary table: rows are not stored in it", name);
     // A crash of the server empties it, and the positions stay.
     if (persistence != 'p')
         return err_set(err, REJECT, ERR_STORAGE, "table %s would lose its rows in a crash; run: ALTER TABLE \"%s\" SET LOGGED", name, name);
@@ -118,14 +119,15 @@ static enum status check_types(const struct relation *relation, struct err *err)
     for (uint32_t i = 0; i < relation->count; i++) {
         const struct attribute *attribute = &relation->attributes[i];
         if (attribute->type < 0 && !attribute->automatic)
-            return err_set(err, REJECT, ERR_STORAGE,
-                           "column %s of table %s is of type %s, which cannot be written; the types are text, double precision, real, bigint,"
-                           " integer, smallint, boolean, timestamptz, timestamp and bytea",
-                           attribute->name, relation->name, attribute->type_name);
+            return err_set(
+                err, REJECT, ERR_STORAGE,
+                "column %s of table %s is of type %s, which cannot be written; the types are text, double precision, real, bigint,"
+                " integer, smallint, boolean, timestamptz, timestamp and bytea",
+                attribute->name, relation->name, attribute->type_name);
     }
     return find(relation, "_source") && find(relation, "_offset")
-               ? OK
-               : err_set(err, REJECT, ERR_STORAGE, no_provenance, relation->name, relation->name);
+             ? OK
+             : err_set(err, REJECT, ERR_STORAGE, no_provenance, relation->name, relation->name);
 }
 
 enum status postgres_table(struct sink *sink, const char *name, struct arena *arena, struct row_type **out, struct err *err)
@@ -199,11 +201,13 @@ static enum status add_column(struct postgres_plan *plan, const struct relation 
         return err_set(err, REJECT, ERR_STORAGE, "table %s has no column %s; run: ALTER TABLE \"%s\" ADD COLUMN \"%s\" %s", relation->name,
                        name, relation->name, name, type_to_add(type));
     if (attribute->automatic)
-        return err_set(err, REJECT, ERR_STORAGE, "column %s of table %s is given by the server and cannot be written", name, relation->name);
+        return err_set(err, REJECT, ERR_STORAGE, "column %s of table %s is given by the server and cannot be written", name,
+                       relation->name);
     if (attribute->type < 0 || types[attribute->type].type != type)
-        return err_set(err, REJECT, ERR_STORAGE,
-                       "column %s of table %s is of type %s now, and the rows have a value of type %s; start the worker again to use the new type",
-                       name, relation->name, attribute->type_name, column_type_name(type));
+        return err_set(
+            err, REJECT, ERR_STORAGE,
+            "column %s of table %s is of type %s now, and the rows have a value of type %s; start the worker again to use the new type",
+            name, relation->name, attribute->type_name, column_type_name(type));
     plan->all[plan->all_count++] = (struct postgres_field){.form = types[attribute->type].form,
                                                            .column = (int32_t)column,
                                                            .name = name,
@@ -218,10 +222,11 @@ static enum status check_others(const struct postgres_plan *plan, const struct r
         const struct attribute *attribute = &relation->attributes[i];
         if (!attribute->not_null || attribute->has_default || attribute->automatic || is_provenance(attribute->name)) continue;
         if (row_type_column(&plan->type, slice_of(attribute->name)) < 0)
-            return err_set(err, REJECT, ERR_STORAGE,
-                           "column %s of table %s must not be null, and the rows do not have it; run: ALTER TABLE \"%s\" ALTER COLUMN \"%s\""
-                           " DROP NOT NULL, or give it in the SELECT of the route",
-                           attribute->name, relation->name, relation->name, attribute->name);
+            return err_set(
+                err, REJECT, ERR_STORAGE,
+                "column %s of table %s must not be null, and the rows do not have it; run: ALTER TABLE \"%s\" ALTER COLUMN \"%s\""
+                " DROP NOT NULL, or give it in the SELECT of the route",
+                attribute->name, relation->name, relation->name, attribute->name);
     }
     return OK;
 }
@@ -332,28 +337,24 @@ static enum status make_and_keep(struct postgres *self, const struct sink_table 
 
 // --- Binding ---
 
-static void bind_field(struct postgres_field *field, const struct batch *rows)
+// False when there is nothing to write: a column that is null in every row is left out, and so gets its default where it has one.
+static bool bind_field(struct postgres_field *field, const struct batch *rows)
 {
-    if (field->column == FIELD_SOURCE) {
-        field->values = rows->source;
-    } else if (field->column == FIELD_OFFSET) {
-        field->values = rows->offset;
-    } else {
-        field->values = rows->columns[field->column].values;
-        field->null = rows->columns[field->column].null;
+    if (field->column == FIELD_SOURCE || field->column == FIELD_OFFSET) {
+        field->values = field->column == FIELD_SOURCE ? rows->source : rows->offset;
+        return true;
     }
+    const struct column *column = &rows->columns[field->column];
+    field->values = column->values;
+    field->null = memchr(column->null, 1, rows->rows) ? column->null : NULL;
+    return memchr(column->null, 0, rows->rows) != NULL;
 }
 
 static void bind_plan(struct postgres_plan *plan, const struct batch *rows)
 {
     plan->used_count = 0;
-    for (uint32_t i = 0; i < plan->all_count; i++) {
-        struct postgres_field *field = &plan->all[i];
-        bind_field(field, rows);
-        // A column that no route gives gets its default, such as the time of insertion.
-        if (field->has_default && !memchr(field->null, 0, rows->rows)) continue;
-        plan->used[plan->used_count++] = *field;
-    }
+    for (uint32_t i = 0; i < plan->all_count; i++)
+        if (bind_field(&plan->all[i], rows)) plan->used[plan->used_count++] = plan->all[i];
     plan->fixed_bytes = 2 + (size_t)plan->used_count * (4 + 8);
 }
 
@@ -366,9 +367,9 @@ enum status postgres_plan(struct postgres *self, const struct sink_table *table,
     return OK;
 }
 
-enum status postgres_plan_check(struct postgres *self, const struct sink_table *table, struct err *err)
+enum status postgres_plan_check(struct postgres *self, struct postgres_plan *plan, const struct sink_table *table, struct err *err)
 {
-    struct postgres_plan made, *plan = find_plan(self, table->name);
+    struct postgres_plan made;
     enum status status = make(self, table, &made, err);
     forget_shape(self, plan); // whatever has come of it, it is not used again
     if (status != OK) return status;

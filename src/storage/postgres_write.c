@@ -15,7 +15,7 @@ enum { QUARANTINE = UINT32_MAX }; // as a table's number
 struct step {
     enum { STEP_COPY, STEP_SHAPE, STEP_REST } kind;
     uint32_t table; // of write->tables, or QUARANTINE
-    const struct postgres_plan *plan;
+    struct postgres_plan *plan;
     const struct batch *rows;
 };
 
@@ -65,7 +65,10 @@ static void append_numbers(struct buf *sql, const struct sink_write *write, size
 
 static void append_advance(struct buf *sql, const struct sink_write *write)
 {
-#define MEMBER(name) {offsetof(struct sink_advance, name), sizeof((struct sink_advance *)0)->name}
+#define MEMBER(name)                                                                                                                       \
+    {                                                                                                                                      \
+        offsetof(struct sink_advance, name), sizeof((struct sink_advance *)0)->name                                                        \
+    }
     static const struct {
         size_t at, size;
     } members[] = {MEMBER(id),          MEMBER(epoch),    MEMBER(from_offset), MEMBER(to_offset),         MEMBER(stored),
@@ -289,8 +292,8 @@ static enum status table_fault(struct writing *w, const struct step *step, const
     const char *state = PQresultErrorField(w->refusal, PG_DIAG_SQLSTATE), *table = step->plan->table;
     if (step->table == QUARANTINE) return err_set(w->err, FATAL, ERR_STORAGE, "cannot write to %s: %s", table, text);
     if (state && !strcmp(state, "42501"))
-        err_set(w->err, REJECT, ERR_STORAGE, "cannot write to table %s: %s; run: GRANT SELECT, INSERT ON \"%s\" TO \"%s\"", table, text, table,
-                PQuser(w->self->conn));
+        err_set(w->err, REJECT, ERR_STORAGE, "cannot write to table %s: %s; run: GRANT SELECT, INSERT ON \"%s\" TO \"%s\"", table, text,
+                table, PQuser(w->self->conn));
     else
         err_set(w->err, REJECT, ERR_STORAGE, "cannot write to table %s: %s", table, text);
     return fault(w, SINK_FAULT_TABLE, 0);
@@ -308,7 +311,7 @@ static enum status check_plan(struct writing *w, const struct step *step)
 {
     if (step->table == QUARANTINE) return OK;
     const struct sink_table *table = &w->write->tables[step->table];
-    enum status status = postgres_plan_check(w->self, table, w->err);
+    enum status status = postgres_plan_check(w->self, step->plan, table, w->err);
     if (status == REJECT) return fault(w, SINK_FAULT_TABLE, 0);
     return status == RETRY ? (w->err->status = AGAIN) : status; // the transaction was undone before the connection was lost
 }
@@ -320,19 +323,16 @@ static enum status judge(struct writing *w)
     enum postgres_trouble trouble = postgres_trouble(w->refusal);
     const struct step *step = w->done < w->step_count ? &w->steps[w->done] : NULL;
     switch (trouble) {
-    case TROUBLE_FENCED:
-        err_set(w->err, RETRY, ERR_STORAGE, "%s", text);
-        return fault(w, SINK_FAULT_FENCED, 0);
+    case TROUBLE_FENCED: err_set(w->err, RETRY, ERR_STORAGE, "%s", text); return fault(w, SINK_FAULT_FENCED, 0);
     case TROUBLE_CANCELED:
         if (!too_slow(w)) return err_set(w->err, AGAIN, ERR_STORAGE, "somebody canceled the write to PostgreSQL: %s", text);
         err_set(w->err, REJECT, ERR_STORAGE, "PostgreSQL took longer than storage.statement-timeout: %s", text);
         return fault(w, SINK_FAULT_SLOW, 0);
     case TROUBLE_WAIT:
-        // A standby: the URL may name several hosts, and a new connection finds the one that takes rows.
+        // A standby, see there (postgres_connection.c).
         if (!strcmp(PQresultErrorField(w->refusal, PG_DIAG_SQLSTATE), "25006")) postgres_drop(self);
         return err_set(w->err, AGAIN, ERR_STORAGE, "PostgreSQL does not take rows now: %s", text);
-    case TROUBLE_ROLE:
-        return err_set(w->err, AGAIN, ERR_STORAGE, "the role is not ready: %s; check user, password and pg_hba.conf", text);
+    case TROUBLE_ROLE: return err_set(w->err, AGAIN, ERR_STORAGE, "the role is not ready: %s; check user, password and pg_hba.conf", text);
     case TROUBLE_ROW:
     case TROUBLE_LIMIT:
     case TROUBLE_ALTERED:

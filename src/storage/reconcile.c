@@ -58,7 +58,7 @@ static const char counted_sql[] =
     " COALESCE(c.found, 0), COALESCE(c.entries, 0), COALESCE(c.twice, 0), COALESCE(c.outside, 0)"
     " FROM fdp_offsets o LEFT JOIN counted c ON c._source = o.id "
     "UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, c.found, c.entries, c.twice, c.outside"
-    " FROM counted c WHERE c._source NOT IN (SELECT id FROM fdp_offsets) ORDER BY 1, 2, 3";
+    " FROM counted c WHERE NOT EXISTS (SELECT 1 FROM fdp_offsets p WHERE p.id = c._source) ORDER BY 1, 2, 3";
 
 static void append_deep(struct buf *sql, const char *const *tables, uint32_t table_count)
 {

@@ -10,6 +10,10 @@
 
 #include "storage/sink.h"
 
+// The partitions that the store knows of a group (NULL: of all), by group, topic and partition; without their epochs.
+enum status rewind_positions(struct sink *sink, const char *group, struct arena *arena, struct sink_partition **out, uint32_t *count,
+                             struct err *err) MUST_CHECK;
+
 struct rewind_partition {
     struct sink_partition position; // as it is in the store
     int64_t to_offset;              // where it is to go on; below first_offset it begins there
@@ -23,5 +27,10 @@ enum status rewind_look(struct sink *sink, const char *const *tables, uint32_t t
 // Moves all of them or none, whatever a worker has done meanwhile. AGAIN: the store is busy, nothing was changed. RETRY: nobody knows.
 enum status rewind_apply(struct sink *sink, const char *const *tables, uint32_t table_count, const struct rewind_partition *partitions,
                          uint32_t count, struct err *err) MUST_CHECK;
+
+// For a topic that is not the one any more that the rows came from: keeps them, under a group of another name, and begins anew at to_offset.
+enum status rewind_afresh(struct sink *sink, const struct rewind_partition *partitions, uint32_t count, struct err *err) MUST_CHECK;
+// Whether that is such a name.
+bool rewind_is_over(const char *group);
 
 #endif

@@ -27,7 +27,8 @@ enum status sink_open(struct sink **out, const struct sink_params *params, struc
     size_t length = strcspn(url, ":");
     *out = NULL;
     for (size_t i = 0; i < sizeof back_ends / sizeof *back_ends && url[length]; i++)
-        if (strlen(back_ends[i].scheme) == length && !strncmp(url, back_ends[i].scheme, length)) return back_ends[i].ops->open(out, params, err);
+        if (strlen(back_ends[i].scheme) == length && !strncmp(url, back_ends[i].scheme, length))
+            return back_ends[i].ops->open(out, params, err);
     char shown[TEXT_URL_BYTES];
     return err_set(err, FATAL, ERR_CONFIG, "storage.url is \"%s\": this program knows sqlite:, sqlite:FILE and postgresql://...",
                    text_url_shown(url, shown, sizeof shown));

@@ -135,4 +135,7 @@ extern const struct sink_ops sink_sqlite, sink_postgres;
 enum status sink_open(struct sink **out, const struct sink_params *params, struct err *err) MUST_CHECK;
 void sink_close(struct sink *sink);
 
+// A type of column in the store's own SQL, as ALTER TABLE wants it.
+const char *sink_type_name(const struct sink *sink, enum column_type type);
+
 #endif

@@ -191,9 +191,10 @@ static enum status table_err(struct sqlite_sink *self, const struct sink_table *
     for (uint32_t i = 0; i < table->rows->type->column_count; i++) {
         const struct row_column *column = &table->rows->type->columns[i];
         sqlite3_stmt *statement = NULL;
-        char *sql = sqlite3_mprintf("SELECT 1 FROM pragma_table_info(%Q) HAVING count(*) AND NOT sum(name = %Q COLLATE NOCASE)", table->name,
-                                    column->name);
-        bool missing = sqlite3_prepare_v2(self->db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW;
+        char *sql =
+            sqlite3_mprintf("SELECT count(*) AND NOT sum(name = %Q COLLATE NOCASE) FROM pragma_table_info(%Q)", column->name, table->name);
+        bool missing = sqlite3_prepare_v2(self->db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW &&
+                       sqlite3_column_int(statement, 0);
         sqlite3_finalize(statement);
         sqlite3_free(sql);
         if (missing)
@@ -304,8 +305,7 @@ static enum status write_rejects(struct sqlite_sink *self, const struct batch *r
     return OK;
 }
 
-static const char redrive_entry_sql[] =
-    "UPDATE fdp_quarantine SET state = 'redriven', changed_at = ?2 WHERE id = ?1 AND state = 'waiting'";
+static const char redrive_entry_sql[] = "UPDATE fdp_quarantine SET state = 'redriven', changed_at = ?2 WHERE id = ?1 AND state = 'waiting'";
 static const char redrive_count_sql[] =
     "UPDATE fdp_offsets SET quarantined = quarantined - 1, filtered = filtered + ?2, stored = stored + 1 - ?2, updated_at = ?3"
     " WHERE id = (SELECT _source FROM fdp_quarantine WHERE id = ?1)";
@@ -372,13 +372,14 @@ static enum status sqlite_write(struct sink *sink, const struct sink_write *writ
 
 // --- Looking ---
 
+// By SQLite's own rules of affinity, but for TIMESTAMP.
 static enum column_type type_of_declaration(const char *declared)
 {
     if (!sqlite3_stricmp(declared, "TIMESTAMP")) return COLUMN_TIMESTAMP;
-    if (!sqlite3_stricmp(declared, "DOUBLE") || !sqlite3_stricmp(declared, "REAL")) return COLUMN_DOUBLE;
-    if (!sqlite3_stricmp(declared, "INTEGER") || !sqlite3_stricmp(declared, "BIGINT")) return COLUMN_INT64;
-    if (!sqlite3_stricmp(declared, "BLOB")) return COLUMN_BYTES;
-    return COLUMN_TEXT;
+    if (!sqlite3_strlike("%INT%", declared, 0)) return COLUMN_INT64;
+    if (!sqlite3_strlike("%DOUB%", declared, 0) || !sqlite3_strlike("%REAL%", declared, 0) || !sqlite3_strlike("%FLOA%", declared, 0))
+        return COLUMN_DOUBLE;
+    return sqlite3_strlike("%BLOB%", declared, 0) ? COLUMN_TEXT : COLUMN_BYTES;
 }
 
 static bool is_view(struct sqlite_sink *self, const char *name)
@@ -418,10 +419,11 @@ static enum status sqlite_table(struct sink *sink, const char *name, struct aren
     if (!count) return err_set(err, REJECT, ERR_STORAGE, "the store has no table %s", name);
     if (is_view(of(sink), name)) return err_set(err, REJECT, ERR_STORAGE, "%s is a view: rows cannot be stored in it", name);
     if (provenance != 2)
-        return err_set(err, REJECT, ERR_STORAGE,
-                       "table %s has no column _source or _offset, which tell where a row came from; run: ALTER TABLE \"%s\" ADD COLUMN _source"
-                       " INTEGER; ALTER TABLE \"%s\" ADD COLUMN _offset INTEGER",
-                       name, name, name);
+        return err_set(
+            err, REJECT, ERR_STORAGE,
+            "table %s has no column _source or _offset, which tell where a row came from; run: ALTER TABLE \"%s\" ADD COLUMN _source"
+            " INTEGER; ALTER TABLE \"%s\" ADD COLUMN _offset INTEGER",
+            name, name, name);
     *out = arena_alloc(arena, sizeof **out);
     **out = (struct row_type){arena_copy(arena, name, strlen(name)), count, columns};
     return OK;

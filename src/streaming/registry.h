@@ -19,15 +19,19 @@ struct registry_server;
 struct registry_server_params {
     const struct config *config; // streaming.registry.listen
     const struct log *log;
-    struct metric_registry *metrics;
+    struct metric_registry *metrics; // may be NULL
+    bool read_only;                  // a tool's: creates nothing, refuses changes, is no candidate for the writer
 };
 
-// Replays _schemas, then listens. The address it listens on is registry_server_url().
+// Listens and replays _schemas. On a stream that several registries share one is elected to write; the others answer changes with 50004.
+// FATAL: the address is taken, or the topic is not one that a registry can use. A stream that does not answer is waited for in the
+// background: requests are answered with 503 meanwhile, and /readyz says why; with read_only it is RETRY.
 enum status registry_server_start(struct registry_server **out, const struct registry_server_params *params, struct err *err) MUST_CHECK;
 const char *registry_server_url(const struct registry_server *server); // "http://127.0.0.1:8081"
 void registry_server_stop(struct registry_server *server);
 
-// The client. Any thread.
+// The client. Any thread. `url` may name several registries that share a stream, with commas between: they are asked in turn until one
+// answers.
 struct registry_client;
 
 enum status registry_client_open(struct registry_client **out, const char *url, const struct log *log, struct metric_registry *metrics,

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const struct stream_ops *const back_ends[] = {&stream_embedded};
+static const struct stream_ops *const back_ends[] = {&stream_embedded, &stream_kafka};
 enum { BACK_ENDS = sizeof back_ends / sizeof *back_ends };
 
 enum status stream_open(struct stream **out, const struct stream_params *params, struct err *err)

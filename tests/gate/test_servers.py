@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real servers that other tests stand on: they come back after a kill with their data, are new for each test, and leave nothing."""
+import itertools
 import os
 import pathlib
+import re
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
 import psycopg
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import NewTopic
 
 import servers
 from conftest import wait_for
@@ -32,17 +36,13 @@ def consume(kafka, topic, count):
     return found
 
 
-def create(kafka, topic):
-    kafka.admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(30)
-
-
 def tool(script, *args):
     return subprocess.run([TOOLS / script, *map(str, args)], capture_output=True, text=True, timeout=120)
 
 
 def test_kafka_keeps_what_it_acknowledged_through_a_kill(kafka):
     bootstrap = kafka.bootstrap
-    create(kafka, "kept")
+    kafka.create("kept")
     produce(kafka, "kept", "one", "two")
     kafka.kill()
     kafka.kill()
@@ -58,13 +58,13 @@ def test_kafka_keeps_what_it_acknowledged_through_a_kill(kafka):
 @pytest.mark.parametrize("time", ["first", "second"])
 def test_kafka_is_new_for_each_test(kafka, time):
     assert kafka.topics() == []
-    create(kafka, "same")
+    kafka.create("same")
     produce(kafka, "same", time)
     assert consume(kafka, "same", 1) == [time]
 
 
 def test_kafka_is_new_although_a_member_of_a_group_was_killed(kafka):
-    create(kafka, "left")
+    kafka.create("left")
     produce(kafka, "left", "one")
     member = subprocess.Popen([sys.executable, "-c", f"""
 from confluent_kafka import Consumer
@@ -84,6 +84,19 @@ consumer.poll(60)
 def test_kafka_makes_no_topic_that_nobody_asked_for(kafka):
     kafka.admin.list_topics("nowhere", timeout=10)
     assert kafka.topics() == []
+
+
+def test_kafka_deletes_by_age_only_where_a_topic_says_so(kafka):
+    kafka.create("kept", 1)
+    kafka.create("deleted", 1, retention_ms=1000)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    for topic in ("kept", "deleted"):
+        producer.produce(topic, "old", partition=0, timestamp=1)
+    assert producer.flush(30) == 0
+    reader = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "reader"})
+    wait_for(lambda: reader.get_watermark_offsets(TopicPartition("deleted", 0), timeout=30) == (1, 1), "its only record to be deleted")
+    assert reader.get_watermark_offsets(TopicPartition("kept", 0), timeout=30) == (0, 1)
+    reader.close()
 
 
 def test_postgres_keeps_what_it_committed_through_a_kill(postgres):
@@ -107,7 +120,8 @@ def test_postgres_keeps_what_it_committed_through_a_kill(postgres):
 def test_postgres_is_new_for_each_test(postgres, time):
     assert postgres.psql("SELECT COUNT(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
     postgres.psql("CREATE TABLE same (n integer)")
-    assert postgres.psql("SELECT current_user, current_setting('fsync'), current_setting('synchronous_commit')") == [("benthos", "on", "on")]
+    durable = "SELECT current_user, current_setting('fsync'), current_setting('synchronous_commit')"
+    assert postgres.psql(durable) == [("benthos", "on", "on")]
 
 
 def test_postgres_lets_nobody_in_but_benthos(postgres):
@@ -142,6 +156,9 @@ def test_script_says_what_is_wrong(script, tmp_path):
         done = tool(script, "start", "--data", data, "--port", port)
         assert (done.returncode, done.stdout) == (1, "")
         assert f"port {port} of 127.0.0.1 is taken" in done.stderr
+    assert tool(script, "wipe", "--data", data).returncode == 0
+    assert not data.exists()
+    data.mkdir()
     (data / "something").write_text("else")
     for command in ("start", "wipe"):
         done = tool(script, command, "--data", data)
@@ -154,6 +171,40 @@ def test_script_says_what_is_wrong(script, tmp_path):
         assert "--help explains" in done.stderr
     help_text = tool(script, "--help")
     assert help_text.returncode == 0 and "start --data DIR" in help_text.stdout
+
+
+def test_run_kafka_starts_all_and_stops_the_pipeline_first(tmp_path):
+    program = tmp_path / "fdp"
+    program.write_text("""#!/usr/bin/env bash
+ask() { psql -X "$url" -Atc "SELECT 'asked as ' || current_user"; }
+echo "$@"
+url=${7#storage.url=}
+trap 'ask; echo drained; exit 7' TERM
+ask
+while :; do sleep 0.1; done
+""")
+    program.chmod(0o755)
+    data = pathlib.Path(tempfile.mkdtemp(prefix="fdp-run-"))
+    data.chmod(0o755)
+    try:
+        script = subprocess.Popen([TOOLS / "run-kafka.sh", program, "--set", "a=b"], stdout=subprocess.PIPE, text=True,
+                                  env=os.environ | {"DATA": str(data)})
+        said = list(itertools.takewhile(lambda line: line != "asked as benthos\n", script.stdout))
+        assert re.fullmatch(rf"up --data {data} --set streaming.url=kafka://127.0.0.1:\d+ --set "
+                            r"storage.url=postgresql://benthos@127.0.0.1:\d+/tickers --set a=b\n", said[-1]), said
+        assert any("-U benthos -d tickers -c 'SELECT COUNT(*) FROM finance_data_ingress'" in line for line in said)
+        script.send_signal(signal.SIGINT)
+        rest, _ = script.communicate(timeout=60)
+        assert rest.startswith("asked as benthos\ndrained\nStopping Kafka and PostgreSQL")
+        assert script.returncode == 7
+        for kind in ("kafka", "postgres"):
+            port = int((data / kind / "port").read_text())
+            assert socket.socket().connect_ex(("127.0.0.1", port)), "still there"
+    finally:
+        script.kill()
+        for kind in ("kafka", "postgres"):
+            assert tool(f"{kind}.sh", "wipe", "--data", data / kind).returncode == 0
+        shutil.rmtree(data)
 
 
 def test_script_shows_the_log_of_a_server_that_does_not_start(tmp_path):

@@ -47,7 +47,7 @@ static inline void world_load_schemas(struct world *world)
     struct err err;
     uint32_t loaded;
     assert_ok(registry_load(world->client, NULL, &world->log, &loaded, &err), &err);
-    assert_int_equal(loaded, 3);
+    assert_int_equal(loaded, 6);
 }
 
 #endif

@@ -18,7 +18,8 @@ typedef void registry_call_fn(struct registry_call *call);
 
 // {"error_code":…,"message":…}; the HTTP status is in the first three digits of the code.
 void registry_fail(struct registry_call *call, int code, const char *format, ...) PRINTF_LIKE(3, 4);
-// A failed write: 50001, or 50002 when it was only late.
+// A failure of the writer's calls: 50004 when another registry writes, 50002 when it may work later, 42209 when the record is too large,
+// else 50001.
 void registry_fail_write(struct registry_call *call, const struct err *err);
 
 // A query parameter that means yes.

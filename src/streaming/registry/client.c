@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The registry's client: one HTTP connection, a cache by id.
+// The registry's client: one HTTP connection, a cache by id, one or several registries that know the same.
 //
 // An id has one entry. Known ones stay; that an id does not exist is believed for a while; that the registry did not answer, for a
 // moment, so that many records of one unknown id ask once. Others who want an id that is being fetched wait for that answer.
@@ -11,12 +11,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "net/http_client.h"
 
 enum {
     REQUEST_TIMEOUT_MS = 5000,
-    UNKNOWN_MS = 5000,   // how long "there is none" is believed
-    FAILED_MS = 100,     // how long "did not answer" is
+    UNKNOWN_MS = 2000, // how long "there is none" is believed
+    FAILED_MS = 100,   // how long "did not answer" is
+    MAX_URLS = 8,
     MAX_ENTRIES = 16384, // ids come from records, so anybody can invent them: above that, those that are not known are forgotten
 };
 
@@ -31,38 +33,66 @@ struct entry {
 };
 
 struct registry_client {
-    char url[512];
-    char shown[TEXT_URL_BYTES];      // the same without its password
+    char *urls[MAX_URLS]; // without a slash at the end
+    uint32_t url_count;
+    char shown[TEXT_URL_BYTES];      // all of them without their passwords
     struct metric *fetched, *failed; // NULL without metrics
     pthread_mutex_t mutex;           // guards the entries
     pthread_cond_t settled;          // an entry is no longer being fetched
     struct entry *entries;           // open addressing
     uint32_t count, capacity;        // capacity is a power of two
-    pthread_mutex_t asking;          // guards the connection
+    pthread_mutex_t asking;          // guards the two below
     struct http_client *http;
+    uint32_t turn; // the URL that answered last
 };
+
+static enum status add_url(struct registry_client *client, struct slice url, struct err *err)
+{
+    while (url.size && *url.data == ' ') url.data++, url.size--;
+    while (url.size && (url.data[url.size - 1] == '/' || url.data[url.size - 1] == ' ')) url.size--;
+    char *text = strndup(url.size ? url.data : "", url.size), shown[TEXT_URL_BYTES];
+    if (!text) abort();
+    text_url_shown(text, shown, sizeof shown);
+    bool http = !strncmp(text, "http://", 7) || !strncmp(text, "https://", 8);
+    if (http && client->url_count < MAX_URLS) {
+        size_t used = strlen(client->shown);
+        snprintf(client->shown + used, sizeof client->shown - used, "%s%s", used ? ", " : "", shown);
+        client->urls[client->url_count++] = text;
+        return OK;
+    }
+    free(text);
+    if (http) return err_set(err, FATAL, ERR_CONFIG, "streaming.registry.url: more than %d URLs", MAX_URLS);
+    return err_set(
+        err, FATAL, ERR_CONFIG,
+        "streaming.registry.url: \"%.100s\" is not the URL of a registry; write http://host:8081, or several with commas between", shown);
+}
+
+static enum status add_urls(struct registry_client *client, const char *urls, struct err *err)
+{
+    for (;; urls++) {
+        size_t length = strcspn(urls, ",");
+        TRY(add_url(client, (struct slice){urls, length}, err));
+        urls += length;
+        if (!*urls) return OK;
+    }
+}
 
 enum status registry_client_open(struct registry_client **out, const char *url, const struct log *log, struct metric_registry *metrics,
                                  struct err *err)
 {
     (void)log;
-    char shown[100];
-    size_t length = strlen(url);
-    while (length && url[length - 1] == '/') length--;
-    if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) || length >= sizeof((struct registry_client *)0)->url)
-        return err_set(err, FATAL, ERR_CONFIG, "streaming.registry.url: \"%s\" is not the URL of a registry; write http://host:8081",
-                       text_url_shown(url, shown, sizeof shown));
-    struct registry_client *client = calloc(1, sizeof *client);
-    if (!client) abort();
-    snprintf(client->url, sizeof client->url, "%.*s", (int)length, url);
-    text_url_shown(client->url, client->shown, sizeof client->shown);
+    struct registry_client *client = memory_new(1, sizeof *client);
     client->capacity = 64;
-    client->entries = calloc(client->capacity, sizeof *client->entries);
-    if (!client->entries) abort();
+    client->entries = memory_new(client->capacity, sizeof *client->entries);
     pthread_mutex_init(&client->mutex, NULL);
     pthread_mutex_init(&client->asking, NULL);
     pthread_cond_init(&client->settled, NULL);
     client->http = http_client_new(REQUEST_TIMEOUT_MS);
+    enum status status = add_urls(client, url, err);
+    if (status != OK) {
+        registry_client_close(client);
+        return status;
+    }
     if (metrics) {
         client->fetched = metric_counter(metrics, "fdp_registry_client_fetches_total", NULL, "Schemas fetched from the registry");
         client->failed = metric_counter(metrics, "fdp_registry_client_failures_total", NULL, "Requests that the registry did not answer");
@@ -79,6 +109,7 @@ void registry_client_close(struct registry_client *client)
         free(client->entries[i].text);
     }
     free(client->entries);
+    for (uint32_t i = 0; i < client->url_count; i++) free(client->urls[i]);
     http_client_free(client->http);
     pthread_cond_destroy(&client->settled);
     pthread_mutex_destroy(&client->asking);
@@ -88,28 +119,48 @@ void registry_client_close(struct registry_client *client)
 
 // --- asking
 
-// A request with a JSON answer; *reply may be NULL when the answer was no JSON. RETRY when there was no answer.
-static enum status ask(struct registry_client *client, const char *method, const char *path, struct slice body, int *status, json_t **reply,
-                       struct err *err)
+struct question {
+    const char *method, *path;
+    struct slice body;
+};
+
+// Asks one registry. RETRY when there was no answer, and then *status is 0.
+static enum status ask_one(struct registry_client *client, const char *base, const struct question *question, int *status,
+                           struct buf *answer, struct err *err)
 {
-    struct buf url, answer;
+    struct buf url;
     buf_init(&url, 8192);
-    buf_init(&answer, BUF_MAX_HTTP_REPLY);
-    buf_printf(&url, "%s%s", client->url, path);
+    buf_printf(&url, "%s%s", base, question->path);
     buf_append_byte(&url, '\0');
     enum status result;
-    *reply = NULL;
-    if (url.full) {
-        result = err_set(err, REJECT, ERR_REGISTRY, "the name of the subject is too long: %.60s...", path);
-    } else {
-        pthread_mutex_lock(&client->asking);
-        result = http_client_request(client->http, method, url.data, "application/vnd.schemaregistry.v1+json", body, status, &answer,
-                                     ERR_REGISTRY, err);
-        pthread_mutex_unlock(&client->asking);
-        if (result != OK && client->failed) metric_add(client->failed, 1);
-        if (result == OK) *reply = json_loadb(answer.data ? answer.data : "", answer.size, 0, NULL);
-    }
+    *status = 0;
+    if (url.full)
+        result = err_set(err, REJECT, ERR_REGISTRY, "the name of the subject is too long: %.60s...", question->path);
+    else
+        result = http_client_request(client->http, question->method, url.data, "application/vnd.schemaregistry.v1+json", question->body,
+                                     status, answer, ERR_REGISTRY, err);
+    if (result == RETRY) *status = 0;
     buf_fini(&url);
+    return result;
+}
+
+// A request with a JSON answer; *reply may be NULL when the answer was no JSON. RETRY when there was no answer. When one registry does not
+// answer, or cannot do now what is asked (it may not be the writer), the next one is asked.
+static enum status ask(struct registry_client *client, const struct question *question, int *status, json_t **reply, struct err *err)
+{
+    struct buf answer;
+    buf_init(&answer, BUF_MAX_HTTP_REPLY);
+    *reply = NULL;
+    enum status result = RETRY;
+    pthread_mutex_lock(&client->asking);
+    for (uint32_t tries = 0; tries < client->url_count; tries++) {
+        result = ask_one(client, client->urls[client->turn], question, status, &answer, err);
+        if (result == RETRY && client->failed) metric_add(client->failed, 1);
+        if (result == REJECT || (result == OK && *status < 500)) break;
+        client->turn = (client->turn + 1) % client->url_count;
+    }
+    pthread_mutex_unlock(&client->asking);
+    if (result == OK) *reply = json_loadb(answer.data ? answer.data : "", answer.size, 0, NULL);
     buf_fini(&answer);
     return result;
 }
@@ -143,8 +194,7 @@ static void rebuild(struct registry_client *client, uint32_t capacity, bool forg
 {
     struct entry *before = client->entries;
     uint32_t before_capacity = client->capacity;
-    client->entries = calloc(capacity, sizeof *client->entries);
-    if (!client->entries) abort();
+    client->entries = memory_new(capacity, sizeof *client->entries);
     client->capacity = capacity;
     client->count = 0;
     for (uint32_t i = 0; i < before_capacity; i++) {
@@ -177,7 +227,7 @@ static enum status fetch(struct registry_client *client, int32_t id, struct avro
     json_t *reply;
     snprintf(path, sizeof path, "/schemas/ids/%d", id);
     snprintf(what, sizeof what, "cannot get schema id %d", id);
-    TRY(ask(client, "GET", path, (struct slice){0}, &status, &reply, err));
+    TRY(ask(client, &(struct question){"GET", path, {0}}, &status, &reply, err));
     const json_t *text = json_object_get(reply, "schema");
     const char *type = json_string_value(json_object_get(reply, "schemaType"));
     enum status result;
@@ -275,7 +325,7 @@ static enum status send_schema(struct registry_client *client, const char *subje
     if (path.full || body.full)
         result = err_set(err, REJECT, ERR_REGISTRY, "%s: the schema or the name is too large to be sent", what);
     else
-        result = ask(client, "POST", path.data, buf_slice(&body), &status, &reply, err);
+        result = ask(client, &(struct question){"POST", path.data, buf_slice(&body)}, &status, &reply, err);
     json_int_t value = json_integer_value(json_object_get(reply, "id"));
     if (result == OK && (status != 200 || value < 1 || value > INT32_MAX)) result = refuse(client, what, status, reply, err);
     if (result == OK) *id = (int32_t)value;
@@ -302,13 +352,13 @@ enum status registry_client_set_level(struct registry_client *client, const char
     int status = 0;
     json_t *reply;
     subject_path(&path, "/config/", subject, "");
-    enum status result = ask(client, "GET", path.data, (struct slice){0}, &status, &reply, err);
+    enum status result = ask(client, &(struct question){"GET", path.data, {0}}, &status, &reply, err);
     const char *now = json_string_value(json_object_get(reply, "compatibilityLevel"));
     bool has_it = result == OK && status == 200 && now && !strcmp(now, level);
     json_decref(reply);
     if (result == OK && !has_it) {
         snprintf(body, sizeof body, "{\"compatibility\":\"%.40s\"}", level);
-        result = ask(client, "PUT", path.data, slice_of(body), &status, &reply, err);
+        result = ask(client, &(struct question){"PUT", path.data, slice_of(body)}, &status, &reply, err);
         if (result == OK && status != 200) result = refuse(client, subject, status, reply, err);
         json_decref(reply);
     }

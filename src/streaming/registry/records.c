@@ -3,6 +3,7 @@
 #include "streaming/registry/records.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -20,6 +21,29 @@ enum registry_level registry_level_of(const char *name)
     enum registry_level level = REGISTRY_NONE;
     while (level < REGISTRY_LEVELS && (!name || strcasecmp(name, level_names[level]))) level++;
     return level;
+}
+
+enum { TERM_DIGITS = 15 }; // no sum overflows, whatever somebody wrote there
+
+struct registry_term registry_term_parse(struct slice text)
+{
+    static const struct registry_term none = {0};
+    char copy[REGISTRY_TERM_BYTES];
+    const char *dash = text.size < sizeof copy ? memchr(text.data ? text.data : "", '-', text.size) : NULL;
+    int64_t number;
+    if (!dash || dash - text.data > TERM_DIGITS || !text_to_int64((struct slice){text.data, (size_t)(dash - text.data)}, &number) ||
+        number < 1)
+        return none;
+    size_t length = text.size - (size_t)(dash + 1 - text.data);
+    memcpy(copy, dash + 1, length);
+    copy[length] = '\0';
+    if (length != 16 || strspn(copy, "0123456789abcdef") != length) return none;
+    return (struct registry_term){number, strtoull(copy, NULL, 16)};
+}
+
+void registry_term_print(struct registry_term term, char out[REGISTRY_TERM_BYTES])
+{
+    snprintf(out, REGISTRY_TERM_BYTES, "%lld-%016llx", (long long)term.number, (unsigned long long)term.owner);
 }
 
 static const char *copy_text(struct arena *arena, const json_t *object, const char *member)
@@ -43,6 +67,21 @@ static const char *copy_references(struct arena *arena, const json_t *object)
     char *text = json_dumps(references, JSON_COMPACT);
     const char *copy = text ? arena_copy(arena, text, strlen(text)) : NULL;
     free(text);
+    return copy;
+}
+
+static const char *copy_extras(struct arena *arena, const json_t *object)
+{
+    static const char *const members[] = {"metadata", "ruleSet"};
+    struct buf all;
+    buf_init(&all, BUF_MAX_RECORD);
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        char *text = json_dumps(json_object_get(object, members[i]), JSON_COMPACT); // NULL for what is no object or array
+        if (text) buf_printf(&all, ",\"%s\":%s", members[i], text);
+        free(text);
+    }
+    const char *copy = all.size && !all.full ? arena_copy(arena, all.data, all.size) : NULL;
+    buf_fini(&all);
     return copy;
 }
 
@@ -80,6 +119,7 @@ static bool parse_value(const json_t *value, struct arena *arena, struct registr
         out->type = copy_text(arena, value, "schemaType");
         if (!out->type) out->type = "AVRO";
         out->references = copy_references(arena, value);
+        out->extras = copy_extras(arena, value);
         return out->id && out->schema;
     case REGISTRY_RECORD_CONFIG:
         out->level = registry_level_of(json_string_value(json_object_get(value, "compatibilityLevel")));
@@ -145,6 +185,7 @@ void registry_record_value(const struct registry_record *record, struct buf *out
             append_text(out, record->type);
         }
         if (record->references) buf_printf(out, ",\"references\":%s", record->references);
+        if (record->extras) buf_append_text(out, record->extras);
         buf_append_text(out, ",\"schema\":");
         append_text(out, record->schema);
         buf_printf(out, ",\"deleted\":%s", record->deleted ? "true" : "false");

@@ -11,6 +11,19 @@
 
 #define REGISTRY_TOPIC "_schemas"
 
+// The turn of a writer, where several registries share a stream: each begins with a number above all that it has read, and marks what it
+// writes with it. The owner tells two apart that chose the same number.
+struct registry_term {
+    int64_t number; // 0: none; another make, or a log that needs no terms
+    uint64_t owner;
+};
+
+#define REGISTRY_TERM_HEADER "fdp-term"
+enum { REGISTRY_TERM_BYTES = 40 };
+// The value of the header; the term of anything else is none.
+struct registry_term registry_term_parse(struct slice text);
+void registry_term_print(struct registry_term term, char out[REGISTRY_TERM_BYTES]);
+
 enum registry_level {
     REGISTRY_NONE,
     REGISTRY_BACKWARD,
@@ -44,6 +57,7 @@ struct registry_record {
     bool deleted;
     const char *schema, *type; // type is "AVRO" where the record has none
     const char *references;    // JSON array, NULL when there are none
+    const char *extras;        // members that we only keep: ,"metadata":{...},"ruleSet":{...}; NULL when there are none
     enum registry_level level;
 };
 

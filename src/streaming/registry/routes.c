@@ -13,30 +13,31 @@
 struct route {
     const char *method, *path; // '*' stands for one segment
     registry_call_fn *serve;
+    bool changes;
 };
 
 static const struct route routes[] = {
-    {"GET", "", registry_get_root},
-    {"POST", "", registry_get_root},
-    {"GET", "subjects", registry_get_subjects},
-    {"POST", "subjects/*", registry_post_lookup},
-    {"DELETE", "subjects/*", registry_delete_subject},
-    {"GET", "subjects/*/versions", registry_get_versions},
-    {"POST", "subjects/*/versions", registry_post_schema},
-    {"GET", "subjects/*/versions/*", registry_get_version},
-    {"DELETE", "subjects/*/versions/*", registry_delete_version},
-    {"GET", "subjects/*/versions/*/schema", registry_get_version_schema},
-    {"GET", "schemas/types", registry_get_types},
-    {"GET", "schemas/ids/*", registry_get_schema},
-    {"GET", "schemas/ids/*/schema", registry_get_schema_text},
-    {"GET", "schemas/ids/*/subjects", registry_get_schema_subjects},
-    {"GET", "schemas/ids/*/versions", registry_get_schema_versions},
-    {"GET", "config", registry_get_config},
-    {"PUT", "config", registry_put_config},
-    {"DELETE", "config", registry_delete_config},
-    {"GET", "config/*", registry_get_subject_config},
-    {"PUT", "config/*", registry_put_config},
-    {"DELETE", "config/*", registry_delete_config},
+    {"GET", "", registry_get_root, false},
+    {"POST", "", registry_get_root, false},
+    {"GET", "subjects", registry_get_subjects, false},
+    {"POST", "subjects/*", registry_post_lookup, false},
+    {"DELETE", "subjects/*", registry_delete_subject, true},
+    {"GET", "subjects/*/versions", registry_get_versions, false},
+    {"POST", "subjects/*/versions", registry_post_schema, true},
+    {"GET", "subjects/*/versions/*", registry_get_version, false},
+    {"DELETE", "subjects/*/versions/*", registry_delete_version, true},
+    {"GET", "subjects/*/versions/*/schema", registry_get_version_schema, false},
+    {"GET", "schemas/types", registry_get_types, false},
+    {"GET", "schemas/ids/*", registry_get_schema, false},
+    {"GET", "schemas/ids/*/schema", registry_get_schema_text, false},
+    {"GET", "schemas/ids/*/subjects", registry_get_schema_subjects, false},
+    {"GET", "schemas/ids/*/versions", registry_get_schema_versions, false},
+    {"GET", "config", registry_get_config, false},
+    {"PUT", "config", registry_put_config, true},
+    {"DELETE", "config", registry_delete_config, true},
+    {"GET", "config/*", registry_get_subject_config, false},
+    {"PUT", "config/*", registry_put_config, true},
+    {"DELETE", "config/*", registry_delete_config, true},
 };
 
 void registry_append_text(struct buf *out, const char *text)
@@ -64,8 +65,13 @@ void registry_fail(struct registry_call *call, int code, const char *format, ...
 
 void registry_fail_write(struct registry_call *call, const struct err *err)
 {
-    registry_fail(call, err->status == RETRY ? 50002 : 50001, "%s: %s",
-                  err->status == RETRY ? "Operation timed out" : "Error in the backend data store", err->text);
+    switch (err->status) {
+    case AGAIN: registry_fail(call, 50004, "Leader not known: %s", err->text); break;
+    case RETRY: registry_fail(call, 50002, "Operation timed out: %s", err->text); break;
+    case REJECT: registry_fail(call, 42209, "Schema is too large: %s", err->text); break;
+    case FATAL:
+    case OK: registry_fail(call, 50001, "Error in the backend data store: %s", err->text); break;
+    }
 }
 
 bool registry_flag(const struct registry_call *call, const char *name)
@@ -199,7 +205,7 @@ static bool matches(const char *path, const char *const *segments, int count, co
     return i == count;
 }
 
-static registry_call_fn *find_route(struct registry_call *call)
+static const struct route *find_route(struct registry_call *call)
 {
     const char *segments[HTTP_PATH_MAX_SEGMENTS];
     int count = http_path_split(call->request, segments);
@@ -210,10 +216,33 @@ static registry_call_fn *find_route(struct registry_call *call)
         other_method = true;
         if (strcmp(routes[i].method, call->request->method) != 0) continue;
         memcpy(call->arg, arg, sizeof arg);
-        return routes[i].serve;
+        return &routes[i];
     }
     registry_fail(call, other_method ? 405 : 404, other_method ? "HTTP 405 Method Not Allowed" : "HTTP 404 Not Found");
     return NULL;
+}
+
+void registry_route_unavailable(struct http_reply *reply, const char *why)
+{
+    struct registry_call call = {.reply = reply};
+    reply->content_type = MEDIA_V1;
+    registry_fail(&call, 503, "The registry is not ready: %s", why);
+}
+
+// "It is not there" is final for whoever asks, but another registry may have taken it in a moment ago: it is said only when the state has
+// everything that the log had when the request came.
+static void serve_reading(struct registry_call *call, registry_call_fn *serve)
+{
+    struct err err;
+    serve(call);
+    if (call->reply->status != 404) return;
+    if (call->router->writer.catch_up(call->router->writer.context, &err) != OK) {
+        registry_fail_write(call, &err);
+        return;
+    }
+    call->reply->status = 200;
+    buf_reset(&call->reply->body);
+    serve(call);
 }
 
 void registry_route(struct registry_router *router, const struct http_request *request, struct http_reply *reply)
@@ -222,14 +251,16 @@ void registry_route(struct registry_router *router, const struct http_request *r
     const char *type = reply_type(request);
     reply->status = 200;
     reply->content_type = type ? type : MEDIA_V1;
-    registry_call_fn *serve = find_route(&call);
-    if (!serve) return;
+    const struct route *route = find_route(&call);
+    if (!route) return;
     if (!type)
         registry_fail(&call, 406, "HTTP 406 Not Acceptable");
     else if (!content_is_taken(request))
         registry_fail(&call, 415, "HTTP 415 Unsupported Media Type");
     else if (!text_is_utf8(call.arg[0], strlen(call.arg[0])) || !text_is_utf8(call.arg[1], strlen(call.arg[1])))
         registry_fail(&call, 400, "The path is not valid UTF-8");
+    else if (route->changes)
+        route->serve(&call);
     else
-        serve(&call);
+        serve_reading(&call, route->serve);
 }

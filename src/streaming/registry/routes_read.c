@@ -70,6 +70,7 @@ static void write_schema(struct buf *out, const struct registry_schema *schema)
     if (schema->references) buf_printf(out, "\"references\":%s,", schema->references);
     buf_append_text(out, "\"schema\":");
     registry_append_text(out, schema->text);
+    if (schema->extras) buf_append_text(out, schema->extras);
 }
 
 static const struct registry_version *find_version(struct registry_call *call)

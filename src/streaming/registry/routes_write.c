@@ -144,6 +144,14 @@ static uint32_t plan_registration(struct registry_call *call, const struct candi
     return used_up ? 0 : count;
 }
 
+// What was written is what the log says: no registry of another make has taken the version or the id at the same moment.
+static bool stands(struct registry_call *call, const struct candidate *candidate, int32_t id)
+{
+    if (registered_id(call, candidate) == id) return true;
+    registry_fail(call, 50002, "Operation timed out: somebody else has written to " REGISTRY_TOPIC " at the same moment; try again");
+    return false;
+}
+
 // Other writers are out.
 static void register_new(struct registry_call *call, const struct candidate *candidate)
 {
@@ -156,7 +164,7 @@ static void register_new(struct registry_call *call, const struct candidate *can
     uint32_t count = plan_registration(call, candidate, records);
     if (!count)
         registry_fail(call, 50001, "Error in the backend data store: all ids or versions are used up");
-    else if (commit(call, records, count))
+    else if (commit(call, records, count) && stands(call, candidate, records[count - 1].id))
         write_id(call, records[count - 1].id);
 }
 
@@ -197,18 +205,6 @@ void registry_post_lookup(struct registry_call *call)
     candidate_fini(&candidate);
 }
 
-// Copies a version's row into a record, so that it outlives the lock; texts of schemas live as long as the state.
-static struct registry_record record_of(const struct registry_call *call, const struct registry_version *version)
-{
-    return (struct registry_record){.kind = REGISTRY_RECORD_SCHEMA,
-                                    .subject = call->arg[0],
-                                    .version = version->version,
-                                    .id = version->schema->id,
-                                    .schema = version->schema->text,
-                                    .type = version->schema->type,
-                                    .references = version->schema->references};
-}
-
 // Finds the version to delete and checks that it may be: softly when it is live, for good when it is soft-deleted.
 static bool plan_version_delete(struct registry_call *call, bool permanent, struct registry_record *record)
 {
@@ -226,7 +222,7 @@ static bool plan_version_delete(struct registry_call *call, bool permanent, stru
         registry_fail(call, 40406, "Subject '%s' Version %d was soft deleted. Set permanent=true to delete permanently", name,
                       version->version);
     } else if (version) {
-        *record = record_of(call, version);
+        *record = registry_version_record(name, version);
         record->deleted = true;
         record->tombstone = permanent;
         planned = true;

@@ -18,6 +18,9 @@ struct registry_state {
     int32_t highest_id;
     enum registry_level level; // REGISTRY_LEVELS: not configured
     unsigned global_keys;
+    struct registry_term term;
+    struct registry_record *stale; // keys whose last record was refused as stale
+    uint32_t stale_count, stale_capacity;
 };
 
 struct registry_state *registry_state_new(void)
@@ -41,6 +44,7 @@ void registry_state_free(struct registry_state *state)
     for (uint32_t i = 0; i < state->subject_count; i++) free(state->subjects[i].versions);
     free(state->subjects);
     free(state->schemas);
+    free(state->stale);
     arena_fini(&state->arena);
     pthread_rwlock_destroy(&state->lock);
     free(state);
@@ -165,14 +169,19 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && !strcmp(a, b));
 }
 
-bool registry_content_equal(const struct registry_content *content, const struct registry_schema *schema)
+static bool same_content(const struct registry_content *content, const struct registry_schema *schema)
 {
-    if (schema->content != content->content || schema->references || strcmp(schema->type, "AVRO") != 0) return false;
+    if (schema->content != content->content) return false;
     if (!strcmp(schema->text, content->text)) return true;
     struct avro_schema *other = parse_lenient(schema->text);
     bool equal = other && avro_schema_equal(content->schema, other);
     avro_schema_free(other);
     return equal;
+}
+
+bool registry_content_equal(const struct registry_content *content, const struct registry_schema *schema)
+{
+    return !schema->references && !schema->extras && !strcmp(schema->type, "AVRO") && same_content(content, schema);
 }
 
 // True when a record gives an id the meaning that it already has.
@@ -183,7 +192,7 @@ static bool agrees(const struct registry_schema *schema, const struct registry_r
     struct avro_schema *parsed = strcmp(record->type, "AVRO") || record->references ? NULL : parse_lenient(record->schema);
     if (!parsed) return false;
     struct registry_content content = {record->schema, avro_schema_fingerprint(parsed), parsed};
-    bool equal = registry_content_equal(&content, schema);
+    bool equal = same_content(&content, schema);
     avro_schema_free(parsed);
     return equal;
 }
@@ -200,6 +209,7 @@ static struct registry_schema *schema_get(struct registry_state *state, const st
     schema->text = arena_copy(&state->arena, record->schema, strlen(record->schema));
     schema->type = strcmp(record->type, "AVRO") ? arena_copy(&state->arena, record->type, strlen(record->type)) : "AVRO";
     if (record->references) schema->references = arena_copy(&state->arena, record->references, strlen(record->references));
+    if (record->extras) schema->extras = arena_copy(&state->arena, record->extras, strlen(record->extras));
     schema->content = content_of(record);
     if (record->id > state->highest_id) state->highest_id = record->id;
     return schema;
@@ -257,25 +267,68 @@ static bool apply_delete_subject(struct registry_state *state, const struct regi
     return true;
 }
 
-bool registry_state_apply(struct registry_state *state, struct slice key, struct slice value)
+// True when the record is of the turn that the log is in, or begins a new one, or of none.
+static bool take_term(struct registry_state *state, struct registry_term term)
+{
+    if (!term.number) return true;
+    if (term.number > state->term.number) state->term = term;
+    return term.number == state->term.number && term.owner == state->term.owner;
+}
+
+static bool same_key(const struct registry_record *a, const struct registry_record *b)
+{
+    return a->kind == b->kind && a->version == b->version && a->null_subject == b->null_subject && same_text(a->subject, b->subject);
+}
+
+// Remembers that the last record of this key is one that was refused, or that it no longer is.
+static void mark_stale(struct registry_state *state, const struct registry_record *record, bool stale)
+{
+    struct registry_record key = {.kind = record->kind, .null_subject = record->null_subject, .subject = record->subject};
+    if (key.kind == REGISTRY_RECORD_SCHEMA) key.version = record->version;
+    uint32_t at = 0;
+    while (at < state->stale_count && !same_key(&state->stale[at], &key)) at++;
+    if (at < state->stale_count && !stale) {
+        state->stale[at] = state->stale[--state->stale_count];
+    } else if (at == state->stale_count && stale) {
+        if (key.subject) key.subject = arena_copy(&state->arena, key.subject, strlen(key.subject));
+        state->stale = make_room(state->stale, &state->stale_count, &state->stale_capacity, at, sizeof *state->stale);
+        state->stale[at] = key;
+    }
+}
+
+static bool apply_kind(struct registry_state *state, const struct registry_record *record)
+{
+    switch (record->kind) {
+    case REGISTRY_RECORD_SCHEMA: return apply_schema(state, record);
+    case REGISTRY_RECORD_CONFIG: return apply_config(state, record);
+    case REGISTRY_RECORD_DELETE_SUBJECT: return apply_delete_subject(state, record);
+    case REGISTRY_RECORD_NOOP:
+    case REGISTRY_RECORD_OTHER: break;
+    }
+    return true;
+}
+
+static enum registry_outcome apply(struct registry_state *state, const struct registry_record *record, bool parsed, bool current)
+{
+    bool keyed = parsed && record->kind != REGISTRY_RECORD_NOOP && record->kind != REGISTRY_RECORD_OTHER;
+    if (keyed) mark_stale(state, record, !current);
+    if (!current) return REGISTRY_STALE;
+    if (!parsed) return REGISTRY_MALFORMED;
+    if (record->kind == REGISTRY_RECORD_OTHER) return REGISTRY_UNUSED;
+    return apply_kind(state, record) ? REGISTRY_APPLIED : REGISTRY_CONFLICT;
+}
+
+enum registry_outcome registry_state_apply(struct registry_state *state, struct slice key, struct slice value, struct registry_term term)
 {
     struct arena arena;
     arena_init(&arena, 4096);
     struct registry_record record;
-    bool applied = registry_record_parse(key, value, &arena, &record);
+    bool parsed = registry_record_parse(key, value, &arena, &record);
     pthread_rwlock_wrlock(&state->lock);
-    if (applied) {
-        switch (record.kind) {
-        case REGISTRY_RECORD_SCHEMA: applied = apply_schema(state, &record); break;
-        case REGISTRY_RECORD_CONFIG: applied = apply_config(state, &record); break;
-        case REGISTRY_RECORD_DELETE_SUBJECT: applied = apply_delete_subject(state, &record); break;
-        case REGISTRY_RECORD_NOOP: break;
-        case REGISTRY_RECORD_OTHER: applied = false; break;
-        }
-    }
+    enum registry_outcome outcome = apply(state, &record, parsed, take_term(state, term));
     pthread_rwlock_unlock(&state->lock);
     arena_fini(&arena);
-    return applied;
+    return outcome;
 }
 
 const struct registry_subject *registry_state_subject(struct registry_state *state, const char *name)
@@ -299,6 +352,19 @@ const struct registry_version *registry_subject_version(const struct registry_su
 {
     uint32_t at = version_place(subject, version);
     return at < subject->count && subject->versions[at].version == version ? &subject->versions[at] : NULL;
+}
+
+struct registry_record registry_version_record(const char *subject, const struct registry_version *version)
+{
+    return (struct registry_record){.kind = REGISTRY_RECORD_SCHEMA,
+                                    .subject = subject,
+                                    .version = version->version,
+                                    .id = version->schema->id,
+                                    .deleted = version->deleted,
+                                    .schema = version->schema->text,
+                                    .type = version->schema->type,
+                                    .references = version->schema->references,
+                                    .extras = version->schema->extras};
 }
 
 const struct registry_version *registry_subject_latest(const struct registry_subject *subject, bool deleted)
@@ -349,4 +415,46 @@ enum registry_level registry_state_level(struct registry_state *state)
 unsigned registry_state_global_keys(struct registry_state *state)
 {
     return state->global_keys;
+}
+
+struct registry_term registry_state_term(struct registry_state *state)
+{
+    return state->term;
+}
+
+// All versions up to this one are deleted; 0 when the first is not.
+static int32_t deleted_up_to(const struct registry_subject *subject)
+{
+    int32_t version = 0;
+    for (uint32_t i = 0; subject && i < subject->count && subject->versions[i].deleted; i++) version = subject->versions[i].version;
+    return version;
+}
+
+// Gives a record with a key the value that the state has for it.
+static void fill_record(struct registry_state *state, struct registry_record *record)
+{
+    const struct registry_subject *subject = record->subject ? registry_state_subject(state, record->subject) : NULL;
+    if (record->kind == REGISTRY_RECORD_SCHEMA) {
+        const struct registry_version *version = subject ? registry_subject_version(subject, record->version) : NULL;
+        record->tombstone = !version;
+        if (version) *record = registry_version_record(record->subject, version);
+    } else if (record->kind == REGISTRY_RECORD_CONFIG) {
+        unsigned key = record->null_subject ? REGISTRY_GLOBAL_NULL : REGISTRY_GLOBAL_ABSENT;
+        record->level = subject ? subject->level : REGISTRY_LEVELS;
+        if (!record->subject && state->global_keys & key) record->level = state->level;
+        record->tombstone = record->level == REGISTRY_LEVELS;
+    } else {
+        record->version = deleted_up_to(subject);
+        record->tombstone = !record->version;
+    }
+}
+
+uint32_t registry_state_repairs(struct registry_state *state, struct registry_record *records, uint32_t max)
+{
+    uint32_t count = state->stale_count < max ? state->stale_count : max;
+    for (uint32_t i = 0; i < count; i++) {
+        records[i] = state->stale[i];
+        fill_record(state, &records[i]);
+    }
+    return count;
 }

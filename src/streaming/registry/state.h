@@ -17,6 +17,7 @@ struct registry_schema {
     int32_t id;
     const char *text, *type;
     const char *references; // JSON array or NULL
+    const char *extras;     // as in struct registry_record
     uint64_t content;       // equal contents have equal numbers
     uint32_t uses;          // versions that have it, deleted ones included
 };
@@ -37,8 +38,16 @@ struct registry_subject {
 struct registry_state *registry_state_new(void);
 void registry_state_free(struct registry_state *state);
 
-// Applies one record. False when it was skipped: malformed, of an unknown kind, or an id that already means something else.
-bool registry_state_apply(struct registry_state *state, struct slice key, struct slice value);
+enum registry_outcome {
+    REGISTRY_APPLIED,
+    REGISTRY_UNUSED,    // of a kind that we do not use
+    REGISTRY_MALFORMED, // not what the format wants
+    REGISTRY_CONFLICT,  // it gives an id another meaning than the one that the id has
+    REGISTRY_STALE,     // by a writer after another one's turn had begun
+};
+
+// Applies one record. All but the first outcome leave the state as it was.
+enum registry_outcome registry_state_apply(struct registry_state *state, struct slice key, struct slice value, struct registry_term term);
 
 void registry_state_lock(struct registry_state *state); // for reading
 void registry_state_unlock(struct registry_state *state);
@@ -54,6 +63,9 @@ const struct registry_subject *registry_state_subject_at(struct registry_state *
 const struct registry_version *registry_subject_version(const struct registry_subject *subject, int32_t version);
 // The highest version that is not deleted (or of all with `deleted`); NULL when there is none.
 const struct registry_version *registry_subject_latest(const struct registry_subject *subject, bool deleted);
+
+// The record that says what the version is. Its texts live as long as the state, but for `subject`.
+struct registry_record registry_version_record(const char *subject, const struct registry_version *version);
 
 // NULL when no version has it any more.
 const struct registry_schema *registry_state_schema(struct registry_state *state, int32_t id);
@@ -78,5 +90,11 @@ enum registry_level registry_state_level(struct registry_state *state);
 // The spellings of the global configuration's key that the topic holds: all must be overwritten together.
 enum { REGISTRY_GLOBAL_ABSENT = 1, REGISTRY_GLOBAL_NULL = 2 };
 unsigned registry_state_global_keys(struct registry_state *state);
+
+// The turn that the log is in.
+struct registry_term registry_state_term(struct registry_state *state);
+// What the writer must append so that the log says what the state says, also when compaction has left only the last record of each key:
+// one record for every key whose last record was stale. They live as long as the state.
+uint32_t registry_state_repairs(struct registry_state *state, struct registry_record *records, uint32_t max);
 
 #endif

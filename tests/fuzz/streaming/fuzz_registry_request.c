@@ -14,7 +14,7 @@ static void must(bool condition)
     if (!condition) abort();
 }
 
-static enum status no_begin(void *context, struct err *err)
+static enum status always(void *context, struct err *err)
 {
     (void)context, (void)err;
     return OK;
@@ -37,7 +37,7 @@ static enum status commit(void *context, const struct registry_record *records, 
         registry_record_key(&records[i], &key);
         registry_record_value(&records[i], &value);
         must(!key.full && !value.full);
-        must(registry_state_apply(context, buf_slice(&key), buf_slice(&value)));
+        must(registry_state_apply(context, buf_slice(&key), buf_slice(&value), (struct registry_term){0}) == REGISTRY_APPLIED);
         buf_fini(&key);
         buf_fini(&value);
     }
@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct registry_state *state = registry_state_new();
-    struct registry_router router = {state, {state, no_begin, commit, no_end}};
+    struct registry_router router = {state, {state, always, always, commit, no_end}};
     const char *at = (const char *)data;
     for (int i = 0; i < REQUESTS_MAX && size; i++) {
         const char *end = memchr(at, 1, size);

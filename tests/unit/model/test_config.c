@@ -83,7 +83,7 @@ static void test_default_routes_cover_the_three_topics(void **state)
         const struct config_route *route = &c->ingestion.routes.items[i];
         assert_string_equal(route->topic, topics[i]);
         assert_memory_equal(route->select, "SELECT id, price, time, change, change_percent, exchange, market_hours, price_hint, ", 84);
-        assert_contains(route->select, "source_api, event_id, quote_type, ingestion_ts FROM quote ");
+        assert_contains(route->select, "bid, ask, last_size, short_name FROM quote ");
         assert_contains(route->select, conditions[i]);
     }
     static const char *const tables[][2] = {{"tickers.stocks", "stocks"}, {"tickers.crypto", "crypto"}, {"tickers.currency", "currency"}};

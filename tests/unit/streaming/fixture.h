@@ -83,6 +83,14 @@ static inline void fixture_topic(struct fixture *fixture, struct stream *stream,
     must(fixture, stream->ops->topic_create(stream, &topic, &fixture->err));
 }
 
+// Another back end than the embedded log deletes what is old: its records are of today.
+static inline int64_t fixture_epoch_us(void)
+{
+    static int64_t epoch;
+    if (!epoch) epoch = getenv("FDP_TEST_STREAM") ? clock_now_us() / SECOND_US * SECOND_US - 100 * SECOND_US : 1000000;
+    return epoch;
+}
+
 // Adds a record to a batch; NULL key or value is null. Texts are copied.
 static inline void add_record(struct batch *batch, const char *key, const char *value, int64_t timestamp_us)
 {
@@ -101,7 +109,7 @@ static inline enum status append_numbers(struct stream *stream, const char *topi
         char key[16], value[16];
         snprintf(key, sizeof key, "%d", i % keys);
         snprintf(value, sizeof value, "%d", i);
-        add_record(batch, key, value, 1000000 + i);
+        add_record(batch, key, value, fixture_epoch_us() + i);
     }
     enum status status = stream->ops->append(stream, topic, batch, err);
     if (status == OK) status = stream->ops->flush(stream, INT64_MAX, err);

@@ -381,7 +381,7 @@ static void test_state_survives_a_restart(void **state)
     expect(test, "POST", "/subjects/c/versions", "{\"schema\":\"\\\"bytes\\\"\"}", "{\"id\":4}");
 }
 
-static void test_change_that_cannot_be_stored_is_50001_and_works_later(void **state)
+static void test_change_that_cannot_be_stored_now_is_50002_and_works_later(void **state)
 {
     struct test *test = *state;
     char path[128];
@@ -389,7 +389,7 @@ static void test_change_that_cannot_be_stored_is_50001_and_works_later(void **st
     sqlite3 *other;
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    expect_error(test, "POST", "/subjects/a/versions", INT, 50001, "locked");
+    expect_error(test, "POST", "/subjects/a/versions", INT, 50002, "locked");
     expect(test, "GET", "/subjects", NULL, "[]");
     sqlite3_close(other);
     expect(test, "POST", "/subjects/a/versions", INT, "{\"id\":1}");
@@ -503,7 +503,7 @@ int main(void)
         T(test_media_types_are_negotiated),
         T(test_probes_and_metrics_are_on_the_same_port),
         T(test_state_survives_a_restart),
-        T(test_change_that_cannot_be_stored_is_50001_and_works_later),
+        T(test_change_that_cannot_be_stored_now_is_50002_and_works_later),
         T(test_registry_that_cannot_follow_its_topic_is_not_ready),
         T(test_start_says_what_to_do_when_the_port_is_in_use),
         T(test_registries_on_one_log_agree),

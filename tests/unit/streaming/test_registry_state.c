@@ -53,9 +53,38 @@ static void test_record_is_written_byte_for_byte_like_confluents(void **state)
     expect_text(&noop, "{\"keytype\":\"NOOP\",\"magic\":0}", "");
 }
 
+static void test_term_is_read_as_it_is_written(void **state)
+{
+    (void)state;
+    char text[REGISTRY_TERM_BYTES];
+    static const struct registry_term terms[] = {{1, 0}, {999999999999999, UINT64_MAX}, {42, 0x0123456789abcdef}};
+    for (size_t i = 0; i < 3; i++) {
+        registry_term_print(terms[i], text);
+        struct registry_term term = registry_term_parse(slice_of(text));
+        assert_true(term.number == terms[i].number && term.owner == terms[i].owner);
+    }
+    registry_term_print(terms[2], text);
+    assert_string_equal(text, "42-0123456789abcdef");
+    static const char *const others[] = {"",
+                                         "-",
+                                         "42",
+                                         "42-",
+                                         "-0123456789abcdef",
+                                         "0-0123456789abcdef",
+                                         "-1-0123456789abcdef",
+                                         "1-0123456789abcde",
+                                         "1-0123456789abcdef0",
+                                         "1-0123456789ABCDEF",
+                                         "1000000000000000-0123456789abcdef",
+                                         "1-012345678-abcdef",
+                                         "1-0123456789abcdef 0123456789abcdef 0123456789abcdef"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) assert_int_equal(registry_term_parse(slice_of(others[i])).number, 0);
+    assert_int_equal(registry_term_parse((struct slice){0}).number, 0);
+}
+
 static bool apply(struct registry_state *state, const char *key, const char *value)
 {
-    return registry_state_apply(state, slice_of(key), slice_of(value));
+    return registry_state_apply(state, slice_of(key), slice_of(value), (struct registry_term){0}) == REGISTRY_APPLIED;
 }
 
 #define SCHEMA_KEY(subject, version) "{\"keytype\":\"SCHEMA\",\"subject\":\"" subject "\",\"version\":" #version ",\"magic\":1}"
@@ -190,6 +219,91 @@ static void test_apply_refuses_another_meaning_for_an_id(void **context)
     registry_state_unlock(state);
 }
 
+// A schema with references, metadata and rules that another registry has written goes back into the log as it was.
+static void test_apply_keeps_what_it_does_not_use(void **context)
+{
+    struct registry_state *state = *context;
+    static const char value[] = "{\"subject\":\"s\",\"version\":1,\"id\":3,\"schemaType\":\"PROTOBUF\","
+                                "\"references\":[{\"name\":\"n.proto\",\"subject\":\"n\",\"version\":2}],"
+                                "\"metadata\":{\"properties\":{\"owner\":\"me\"}},\"ruleSet\":{\"domainRules\":[]},"
+                                "\"schema\":\"message M {}\",\"deleted\":false}";
+    assert_true(apply(state, SCHEMA_KEY("s", 1), value));
+    // The same text, plain: another content.
+    assert_true(apply(state, SCHEMA_KEY("t", 1), "{\"id\":4,\"schema\":\"\\\"int\\\"\",\"metadata\":{\"tags\":{}}}"));
+    struct avro_schema *schema;
+    struct err err;
+    assert_int_equal(avro_schema_parse("\"int\"", 5, AVRO_STRICT, NULL, 0, &schema, &err), OK);
+    struct registry_content content = {"\"int\"", avro_schema_fingerprint(schema), schema};
+    registry_state_lock(state);
+    struct registry_record record = registry_version_record("s", &registry_state_subject(state, "s")->versions[0]);
+    assert_null(registry_state_find(state, &content));
+    registry_state_unlock(state);
+    avro_schema_free(schema);
+    expect_text(&record, SCHEMA_KEY("s", 1), value);
+}
+
+static enum registry_outcome apply_in(struct registry_state *state, int64_t term, uint64_t owner, const char *key, const char *value)
+{
+    return registry_state_apply(state, slice_of(key), slice_of(value), (struct registry_term){term, owner});
+}
+
+#define NOOP "{\"keytype\":\"NOOP\",\"magic\":0}"
+
+static void test_apply_refuses_what_comes_after_its_term(void **context)
+{
+    struct registry_state *state = *context;
+    struct registry_record repairs[4];
+    assert_int_equal(apply_in(state, 1, 11, NOOP, ""), REGISTRY_APPLIED);
+    assert_int_equal(apply_in(state, 1, 11, SCHEMA_KEY("s", 1), SCHEMA_VALUE("s", 1, 1, "\\\"int\\\"")), REGISTRY_APPLIED);
+    assert_int_equal(apply_in(state, 2, 22, NOOP, ""), REGISTRY_APPLIED);
+    assert_int_equal(apply_in(state, 2, 33, NOOP, ""), REGISTRY_STALE); // the same number, but it came second
+    assert_int_equal(apply_in(state, 1, 11, SCHEMA_KEY("s", 2), SCHEMA_VALUE("s", 2, 2, "\\\"long\\\"")), REGISTRY_STALE);
+    assert_int_equal(apply_in(state, 1, 11, "rubbish", "rubbish"), REGISTRY_STALE);
+    registry_state_lock(state);
+    assert_int_equal(registry_state_subject(state, "s")->count, 1);
+    assert_int_equal(registry_state_highest_id(state), 1);
+    assert_int_equal(registry_state_term(state).number, 2);
+    assert_int_equal(registry_state_repairs(state, repairs, 4), 1);
+    assert_true(repairs[0].tombstone && repairs[0].version == 2);
+    registry_state_unlock(state);
+    // Without a term: another make. It takes the key over, so there is nothing to repair.
+    assert_int_equal(apply_in(state, 0, 0, SCHEMA_KEY("s", 2), SCHEMA_VALUE("s", 2, 2, "\\\"float\\\"")), REGISTRY_APPLIED);
+    registry_state_lock(state);
+    assert_int_equal(registry_state_repairs(state, repairs, 4), 0);
+    registry_state_unlock(state);
+}
+
+// One record for every key, with the value that counts; the longest list first in pieces.
+static void test_repairs_say_what_the_state_says(void **context)
+{
+    struct registry_state *state = *context;
+    static const char *const keys[] = {"{\"keytype\":\"CONFIG\",\"magic\":0}", "{\"keytype\":\"CONFIG\",\"subject\":null,\"magic\":0}",
+                                       "{\"keytype\":\"CONFIG\",\"subject\":\"s\",\"magic\":0}",
+                                       "{\"keytype\":\"DELETE_SUBJECT\",\"subject\":\"s\",\"magic\":0}", SCHEMA_KEY("s", 1)};
+    static const char *const late[] = {"{\"compatibilityLevel\":\"NONE\"}", "{\"compatibilityLevel\":\"NONE\"}",
+                                       "{\"compatibilityLevel\":\"NONE\"}", "{\"subject\":\"s\",\"version\":9}", ""};
+    static const char *const right[] = {"{\"compatibilityLevel\":\"FULL\"}", "", "{\"subject\":\"s\",\"compatibilityLevel\":\"FORWARD\"}",
+                                        "{\"subject\":\"s\",\"version\":1}",
+                                        "{\"subject\":\"s\",\"version\":1,\"id\":1,\"schema\":\"\\\"int\\\"\",\"deleted\":true}"};
+    assert_int_equal(apply_in(state, 2, 22, SCHEMA_KEY("s", 1), SCHEMA_VALUE("s", 1, 1, "\\\"int\\\"")), REGISTRY_APPLIED);
+    assert_int_equal(apply_in(state, 2, 22, keys[3], right[3]), REGISTRY_APPLIED);
+    assert_int_equal(apply_in(state, 2, 22, SCHEMA_KEY("s", 2), SCHEMA_VALUE("s", 2, 2, "\\\"long\\\"")), REGISTRY_APPLIED);
+    assert_int_equal(apply_in(state, 2, 22, keys[0], right[0]), REGISTRY_APPLIED);
+    assert_int_equal(apply_in(state, 2, 22, keys[2], right[2]), REGISTRY_APPLIED);
+    for (int twice = 0; twice < 2; twice++)
+        for (int i = 0; i < 5; i++) assert_int_equal(apply_in(state, 1, 11, keys[i], late[i]), REGISTRY_STALE);
+    struct registry_record repairs[8];
+    registry_state_lock(state);
+    assert_int_equal(registry_state_repairs(state, repairs, 2), 2);
+    assert_int_equal(registry_state_repairs(state, repairs, 8), 5);
+    registry_state_unlock(state);
+    for (int i = 0; i < 5; i++) expect_text(&repairs[i], keys[i], right[i]);
+    for (int i = 0; i < 5; i++) assert_int_equal(apply_in(state, 2, 22, keys[i], right[i]), REGISTRY_APPLIED);
+    registry_state_lock(state);
+    assert_int_equal(registry_state_repairs(state, repairs, 8), 0);
+    registry_state_unlock(state);
+}
+
 static void test_find_compares_contents_not_spellings(void **context)
 {
     struct registry_state *state = *context;
@@ -221,6 +335,7 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_term_is_read_as_it_is_written),
         cmocka_unit_test(test_record_is_written_byte_for_byte_like_confluents),
         T(test_apply_builds_subjects_versions_and_ids),
         T(test_apply_marks_and_removes_what_was_deleted),
@@ -228,6 +343,9 @@ int main(void)
         T(test_apply_takes_keys_in_any_order_and_unknown_members),
         T(test_apply_skips_what_it_does_not_understand),
         T(test_apply_refuses_another_meaning_for_an_id),
+        T(test_apply_keeps_what_it_does_not_use),
+        T(test_apply_refuses_what_comes_after_its_term),
+        T(test_repairs_say_what_the_state_says),
         T(test_find_compares_contents_not_spellings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands about consumer groups: how far they are, and where they are to go on.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/folder_lock.h"
+#include "cli/lag.h"
+#include "cli/tool.h"
+#include "storage/rewind.h"
+
+static struct sink_cell number_or_null(int64_t number)
+{
+    return number < 0 ? (struct sink_cell){.type = SINK_NULL} : output_number(number);
+}
+
+static struct sink_cell seconds_or_null(int64_t us)
+{
+    return us < 0 ? (struct sink_cell){.type = SINK_NULL} : (struct sink_cell){.type = SINK_DOUBLE, .float64 = (double)(us / 1000) / 1000};
+}
+
+// --- list and describe ---
+
+static void print_groups(const struct app *app, const struct lag_group *groups, uint32_t count)
+{
+    static const char *const names[] = {"group", "state", "members", "partitions", "lag", "lag_seconds", "position"};
+    struct output *output = output_new(stdout, tool_format(app), sizeof names / sizeof *names, names);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct lag_group *group = &groups[i];
+        struct sink_cell cells[] = {output_text(group->name),
+                                    *group->state ? output_text(group->state) : output_text(NULL),
+                                    *group->state ? output_number(group->members) : output_text(NULL),
+                                    output_number(group->partition_count),
+                                    number_or_null(group->records),
+                                    seconds_or_null(group->us),
+                                    output_text(group->stored ? "stored" : "hint")};
+        output_row(output, cells);
+    }
+    output_end(output, "no group has read anything yet");
+}
+
+static void print_partitions(const struct app *app, const struct lag_group *group)
+{
+    static const char *const names[] = {"topic", "partition", "stored", "hint", "low", "high", "lag", "lag_seconds", "member", "note"};
+    struct output *output = output_new(stdout, tool_format(app), sizeof names / sizeof *names, names);
+    for (uint32_t i = 0; i < group->partition_count; i++) {
+        const struct lag_partition *at = &group->partitions[i];
+        struct sink_cell cells[] = {output_text(at->topic),
+                                    output_number(at->partition),
+                                    number_or_null(at->stored),
+                                    number_or_null(at->hint),
+                                    number_or_null(at->there ? at->marks.low : -1),
+                                    number_or_null(at->there ? at->marks.high : -1),
+                                    number_or_null(at->records),
+                                    seconds_or_null(at->us),
+                                    output_text(at->member),
+                                    output_text(at->note)};
+        output_row(output, cells);
+    }
+    output_end(output, NULL);
+}
+
+static enum status show(struct app *app, struct stream *stream, struct sink *sink, struct arena *arena, struct err *err)
+{
+    struct lag_group *groups;
+    uint32_t count;
+    const char *only = app->word_count ? app->words[0] : NULL;
+    TRY(lag_groups(stream, sink, only, arena, &groups, &count, err));
+    if (!only)
+        print_groups(app, groups, count);
+    else if (count)
+        print_partitions(app, groups);
+    else
+        return err_set(err, FATAL, ERR_USAGE, "there is no group \"%s\"; fdp groups list shows them", only);
+    return OK;
+}
+
+int cmd_groups_list(struct app *app)
+{
+    struct err err;
+    struct stream *stream = NULL;
+    struct sink *sink = NULL;
+    struct arena arena;
+    arena_init(&arena, 4096);
+    enum status status = tool_sink(app, &sink, &err);
+    if (status == OK) status = tool_stream(app, &stream, &err);
+    if (status == OK) status = show(app, stream, sink, &arena, &err);
+    stream_close(stream);
+    sink_close(sink);
+    arena_fini(&arena);
+    return status == OK ? EXIT_DONE : app_fail(app, &err);
+}
+
+int cmd_groups_describe(struct app *app)
+{
+    return cmd_groups_list(app);
+}
+
+// --- reset ---
+
+struct reset {
+    struct app *app;
+    const char *group, *topic, *to;
+    int64_t partition; // -1: all
+    bool fresh, yes;
+    struct stream *stream;
+    struct sink *sink;
+    struct arena arena;
+    struct folder_lock lock;
+    struct rewind_partition *partitions;
+    struct stream_watermarks *marks;
+    uint32_t count;
+    const char **tables;
+    uint32_t table_count;
+};
+
+static bool is_chosen(const struct reset *self, const struct sink_partition *at)
+{
+    return (!self->topic || !strcmp(at->topic, self->topic)) && (self->partition < 0 || at->partition == self->partition);
+}
+
+static enum status choose(struct reset *self, struct err *err)
+{
+    struct sink_partition *known;
+    uint32_t count;
+    TRY(rewind_positions(self->sink, self->group, &self->arena, &known, &count, err));
+    if (!count)
+        return err_set(err, FATAL, ERR_USAGE, "the store has no positions of a group \"%s\"; fdp groups list shows them", self->group);
+    self->partitions = arena_calloc(&self->arena, count, sizeof *self->partitions);
+    self->marks = arena_calloc(&self->arena, count, sizeof *self->marks);
+    for (uint32_t i = 0; i < count; i++)
+        if (is_chosen(self, &known[i])) self->partitions[self->count++].position = known[i];
+    if (self->count) return OK;
+    return err_set(err, FATAL, ERR_USAGE, "the group %s has no position of that partition; fdp groups describe %s shows them", self->group,
+                   self->group);
+}
+
+static enum status target(const struct reset *self, struct rewind_partition *partition, const struct stream_watermarks *marks,
+                          struct err *err)
+{
+    int64_t us;
+    const struct sink_partition *at = &partition->position;
+    if (!strcmp(self->to, "earliest")) return partition->to_offset = marks->low, OK;
+    if (!strcmp(self->to, "latest")) return partition->to_offset = marks->high, OK;
+    if (text_to_int64(slice_of(self->to), &partition->to_offset)) {
+        if (partition->to_offset >= marks->low && partition->to_offset <= marks->high) return OK;
+        return err_set(err, FATAL, ERR_USAGE, "partition %d of %s has the offsets %lld to %lld; --to %s is not among them", at->partition,
+                       at->topic, (long long)marks->low, (long long)marks->high, self->to);
+    }
+    if (clock_parse(slice_of(self->to), &us))
+        return self->stream->ops->offset_at(self->stream, at->topic, at->partition, us, &partition->to_offset, err);
+    return err_set(err, FATAL, ERR_USAGE, "--to wants earliest, latest, an offset, or a time such as 2026-08-13T12:03:09Z, not \"%s\"",
+                   self->to);
+}
+
+static enum status find_targets(struct reset *self, struct err *err)
+{
+    for (uint32_t i = 0; i < self->count; i++) {
+        struct rewind_partition *partition = &self->partitions[i];
+        TRY(self->stream->ops->watermarks(self->stream, partition->position.topic, partition->position.partition, &self->marks[i], err));
+        TRY(target(self, partition, &self->marks[i], err));
+    }
+    return OK;
+}
+
+static enum status refuse_other(const struct sink_partition *at, const char *why, struct err *err)
+{
+    return err_set(err, FATAL, ERR_STREAM,
+                   "partition %d of %s %s: it is not the topic any more that the rows came from, and they could not be made again; --fresh"
+                   " keeps them and begins anew",
+                   at->partition, at->topic, why);
+}
+
+// Rows are removed only when the stream still has what they were made of.
+static enum status check_same(struct reset *self, struct err *err)
+{
+    struct tool_stamp *stamps = arena_calloc(&self->arena, self->count, sizeof *stamps);
+    const struct sink_partition **of = arena_calloc(&self->arena, self->count, sizeof *of);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < self->count; i++) {
+        const struct sink_partition *at = &self->partitions[i].position;
+        if (self->partitions[i].to_offset >= at->next_offset || at->next_offset == at->first_offset) continue;
+        if (at->next_offset > self->marks[i].high) return refuse_other(at, "ends before the stored position", err);
+        if (!at->last_timestamp_us || at->next_offset - 1 < self->marks[i].low) continue;
+        of[count] = at;
+        stamps[count++] = (struct tool_stamp){at->topic, at->partition, at->next_offset - 1, -1};
+    }
+    TRY(count ? tool_stamps(self->stream, stamps, count, err) : OK);
+    for (uint32_t i = 0; i < count; i++)
+        if (stamps[i].us >= 0 && stamps[i].us != of[i]->last_timestamp_us)
+            return refuse_other(of[i], "holds another record than the last that was stored", err);
+    return OK;
+}
+
+static void print_plan(const struct reset *self)
+{
+    static const char *const names[] = {"topic", "partition", "from", "to", "rows_removed", "entries_removed", "again", "skipped"};
+    struct output *output = output_new(stdout, tool_format(self->app), sizeof names / sizeof *names, names);
+    for (uint32_t i = 0; i < self->count; i++) {
+        const struct rewind_partition *partition = &self->partitions[i];
+        const struct sink_partition *at = &partition->position;
+        int64_t forward = self->fresh ? 0 : partition->to_offset - at->next_offset;
+        int64_t again = self->fresh ? self->marks[i].high - partition->to_offset : -forward;
+        struct sink_cell cells[] = {output_text(at->topic),
+                                    output_number(at->partition),
+                                    output_number(at->next_offset),
+                                    output_number(partition->to_offset),
+                                    output_number(partition->rows),
+                                    output_number(partition->entries),
+                                    output_number(again > 0 ? again : 0),
+                                    output_number(forward > 0 ? forward : 0)};
+        output_row(output, cells);
+    }
+    output_end(output, NULL);
+}
+
+// What is where it is to be is left alone: its worker need not notice anything.
+static enum status apply(struct reset *self, struct err *err)
+{
+    enum { TRIES = 10, WAIT_MS = 1000 };
+    struct rewind_partition *moved = arena_calloc(&self->arena, self->count, sizeof *moved);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < self->count; i++)
+        if (self->fresh || self->partitions[i].to_offset != self->partitions[i].position.next_offset) moved[count++] = self->partitions[i];
+    enum status status = AGAIN;
+    for (int i = 0; i < TRIES && status == AGAIN; i++) {
+        if (i) clock_sleep_until(clock_deadline_ms(WAIT_MS));
+        status = self->fresh ? rewind_afresh(self->sink, moved, count, err)
+                             : rewind_apply(self->sink, self->tables, self->table_count, moved, count, err);
+    }
+    return status;
+}
+
+static void say_done(const struct reset *self)
+{
+    if (tool_format(self->app) != OUTPUT_TABLE) return;
+    if (!self->yes)
+        puts("nothing was changed; --yes does it");
+    else
+        printf("moved; a worker of the group %s goes on there%s\n", self->group,
+               self->stream->ops->shares ? "" : ", once it is started: one that was running has stopped");
+}
+
+static enum status reset(struct reset *self, struct err *err)
+{
+    TRY(self->yes ? tool_sink_writer(self->app, &self->sink, err) : tool_sink(self->app, &self->sink, err));
+    TRY(tool_stream(self->app, &self->stream, err));
+    // A stream that does not share partitions out has one worker, which stops when its position is moved.
+    if (self->yes && !self->stream->ops->shares) TRY(folder_lock_take(&self->lock, self->app->config->data, err));
+    TRY(choose(self, err));
+    TRY(find_targets(self, err));
+    self->table_count = tool_tables(self->app->config, self->tables);
+    if (!self->fresh) {
+        TRY(check_same(self, err));
+        TRY(rewind_look(self->sink, self->tables, self->table_count, self->partitions, self->count, err));
+    }
+    if (self->yes) TRY(apply(self, err));
+    print_plan(self);
+    say_done(self);
+    return OK;
+}
+
+int cmd_groups_reset(struct app *app)
+{
+    struct err err;
+    struct reset self = {.app = app,
+                         .group = app->words[0],
+                         .topic = app_flag(app, "topic"),
+                         .to = app_flag(app, "to"),
+                         .fresh = app_flag(app, "fresh") != NULL,
+                         .yes = app_flag(app, "yes") != NULL,
+                         .lock.fd = -1};
+    if (!app_flag_number(app, "partition", 0, STREAM_PARTITIONS_MAX - 1, -1, &self.partition)) return ERR_USAGE;
+    if (!self.to) return app_usage(app, "where to? give --to earliest, latest, an offset, or a time such as 2026-08-13T12:03:09Z");
+    if (self.partition >= 0 && !self.topic) return app_usage(app, "--partition goes with --topic");
+    arena_init(&self.arena, 4096);
+    self.tables = memory_new(app->config->processing.routes.count, sizeof *self.tables);
+    enum status status = reset(&self, &err);
+    folder_lock_release(&self.lock);
+    stream_close(self.stream);
+    sink_close(self.sink);
+    arena_fini(&self.arena);
+    free(self.tables);
+    return status == OK ? EXIT_DONE : app_fail(app, &err);
+}

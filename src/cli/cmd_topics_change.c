@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Commands that change topics: create, delete, produce.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/commands.h"
+#include "cli/record_maker.h"
+#include "cli/tool.h"
+#include "model/record.h"
+
+// --- create ---
+
+static enum status find_name(struct stream *stream, const char *name, struct stream_topic *out, bool *found, struct err *err)
+{
+    struct arena arena;
+    struct stream_topic *topics;
+    uint32_t count;
+    *found = false;
+    arena_init(&arena, 4096);
+    enum status status = stream->ops->topics(stream, &arena, &topics, &count, err);
+    for (uint32_t i = 0; i < count && status == OK && !*found; i++) {
+        *found = !strcmp(topics[i].name, name);
+        if (*found) *out = topics[i];
+    }
+    arena_fini(&arena);
+    return status;
+}
+
+static enum status create(struct app *app, struct stream *stream, struct stream_topic *topic, struct err *err)
+{
+    bool found;
+    struct stream_topic there;
+    TRY(find_name(stream, topic->name, &there, &found, err));
+    TRY(stream->ops->topic_create(stream, topic, err));
+    if (!app->common.json)
+        printf("topic %s %s %d partition%s\n", topic->name, found ? "was there, with" : "made, with", topic->partitions,
+               topic->partitions == 1 ? "" : "s");
+    else
+        printf("{\"topic\":\"%s\",\"partitions\":%d,\"made\":%s}\n", topic->name, topic->partitions, found ? "false" : "true");
+    return OK;
+}
+
+int cmd_topics_create(struct app *app)
+{
+    struct err err;
+    struct stream *stream;
+    int64_t partitions;
+    const char *retention = app_flag(app, "retention");
+    struct stream_topic topic = {.retention_ms = app->config->streaming.retention_ms,
+                                 .retention_bytes = app->config->streaming.retention_bytes,
+                                 .compacted = app_flag(app, "compacted") != NULL};
+    if (!app_flag_number(app, "partitions", 1, STREAM_PARTITIONS_MAX, 3, &partitions)) return ERR_USAGE;
+    if (retention && !clock_parse_duration(slice_of(retention), &topic.retention_ms))
+        return app_usage(app, "--retention wants a duration such as 12h or 7d, not \"%s\"", retention);
+    if (strlen(app->words[0]) > STREAM_TOPIC_MAX) return app_usage(app, "the name is longer than %d characters", STREAM_TOPIC_MAX);
+    snprintf(topic.name, sizeof topic.name, "%s", app->words[0]);
+    topic.partitions = (int32_t)partitions;
+    struct stream_params params = {.config = app->config, .log = &app->log};
+    if (stream_open(&stream, &params, &err) != OK) return app_fail(app, &err);
+    enum status status = create(app, stream, &topic, &err);
+    stream_close(stream);
+    return status == OK ? EXIT_DONE : app_fail(app, &err);
+}
+
+// --- delete ---
+
+static enum status count_records(struct stream *stream, const struct stream_topic *topic, int64_t *records, struct err *err)
+{
+    *records = 0;
+    for (int32_t p = 0; p < topic->partitions; p++) {
+        struct stream_watermarks marks;
+        TRY(stream->ops->watermarks(stream, topic->name, p, &marks, err));
+        *records += marks.high - marks.low;
+    }
+    return OK;
+}
+
+static enum status delete(struct app *app, struct stream *stream, struct err *err)
+{
+    struct stream_topic topic;
+    int64_t records;
+    char question[512];
+    TRY(tool_find_topic(stream, app->words[0], &topic, err));
+    TRY(count_records(stream, &topic, &records, err));
+    snprintf(question, sizeof question, "Delete the topic %s with %lld records?", topic.name, (long long)records);
+    bool sure = app_flag(app, "yes") || (tool_asks() && tool_confirm(question));
+    if (sure) TRY(stream->ops->topic_delete(stream, topic.name, err));
+    if (app->common.json)
+        printf("{\"topic\":\"%s\",\"records\":%lld,\"deleted\":%s}\n", topic.name, (long long)records, sure ? "true" : "false");
+    else if (sure)
+        printf("topic %s deleted, with %lld records\n", topic.name, (long long)records);
+    else
+        printf("topic %s would be deleted, with %lld records; nothing was changed: --yes does it\n", topic.name, (long long)records);
+    return OK;
+}
+
+int cmd_topics_delete(struct app *app)
+{
+    struct err err;
+    struct stream *stream;
+    if (tool_stream_writer(app, &stream, &err) != OK) return app_fail(app, &err);
+    enum status status = delete (app, stream, &err);
+    stream_close(stream);
+    return status == OK ? EXIT_DONE : app_fail(app, &err);
+}
+
+// --- produce ---
+
+enum { PRODUCE_BATCH = 500, PATIENCE_MS = 30000, WAIT_MS = 100 };
+
+struct producer {
+    struct stream *stream;
+    struct stream_topic topic;
+    struct record_maker *maker;
+    struct batch *records;
+    int64_t lines, produced, refused;
+    bool promptly; // somebody types
+};
+
+// Until it is durable.
+static enum status publish(struct producer *self, struct err *err)
+{
+    const struct stream_ops *ops = self->stream->ops;
+    int64_t deadline_ns = clock_deadline_ms(PATIENCE_MS);
+    if (!self->records->rows) return OK;
+    for (;;) {
+        enum status status = ops->append(self->stream, self->topic.name, self->records, err);
+        while (status == OK && (status = ops->flush(self->stream, deadline_ns, err)) == AGAIN && clock_mono_ns() < deadline_ns) status = OK;
+        if (status == OK) break;
+        if ((status != AGAIN && status != RETRY) || clock_mono_ns() >= deadline_ns) return err->status = FATAL;
+        clock_sleep_until(clock_deadline_ms(WAIT_MS));
+    }
+    self->produced += self->records->rows;
+    batch_reset(self->records);
+    return OK;
+}
+
+static enum status take_line(struct producer *self, struct slice line, struct err *err)
+{
+    self->lines++;
+    if (line.size && line.data[line.size - 1] == '\n') line.size--;
+    if (!line.size) return OK;
+    enum status status = record_maker_add(self->maker, line, self->records, err);
+    if (status == REJECT) {
+        self->refused++;
+        fprintf(stderr, "fdp topics produce: line %lld: %s\n", (long long)self->lines, err->text);
+        return OK;
+    }
+    if (status != OK) return status;
+    return batch_full(self->records) || self->promptly ? publish(self, err) : OK;
+}
+
+static enum status produce(struct producer *self, struct err *err)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
+    enum status status = OK;
+    while (status == OK && (length = getline(&line, &room, stdin)) >= 0) status = take_line(self, (struct slice){line, (size_t)length}, err);
+    free(line);
+    return status == OK ? publish(self, err) : status;
+}
+
+static enum status open_and_produce(struct app *app, struct producer *self, const char *registry_url, struct registry_client *registry,
+                                    struct err *err)
+{
+    char subject[STREAM_TOPIC_MAX + 16];
+    TRY(tool_stream_writer(app, &self->stream, err));
+    TRY(tool_find_topic(self->stream, app->words[0], &self->topic, err));
+    snprintf(subject, sizeof subject, "%s-value", self->topic.name);
+    TRY(record_maker_new(&self->maker, registry, registry_url, registry ? subject : NULL, err));
+    self->records = batch_new(&record_row_type, PRODUCE_BATCH);
+    return produce(self, err);
+}
+
+int cmd_topics_produce(struct app *app)
+{
+    struct err err;
+    struct tool_registry registry = {0};
+    struct producer self = {.promptly = isatty(STDIN_FILENO)};
+    enum status status = app_flag(app, "schema") ? tool_registry_open(app, &registry, &err) : OK;
+    if (status == OK) status = open_and_produce(app, &self, registry.url, registry.client, &err);
+    record_maker_free(self.maker);
+    batch_free(self.records);
+    stream_close(self.stream);
+    tool_registry_close(&registry);
+    if (app->common.json)
+        printf("{\"produced\":%lld,\"refused\":%lld}\n", (long long)self.produced, (long long)self.refused);
+    else
+        printf("%lld records produced, %lld lines refused\n", (long long)self.produced, (long long)self.refused);
+    if (status != OK) return app_fail(app, &err);
+    return self.refused ? EXIT_PROBLEMS : EXIT_DONE;
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stream in Apache Kafka, through librdkafka: opening, closing, and the clients.
+#include "streaming/kafka.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum {
+    CLOSE_MS = 5000,
+    HEADERS_MAX_BYTES = 512 << 20, // more than the largest answer of a broker can hold
+};
+
+static enum status make_client(struct kafka *kafka, const char *group, struct err *err)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    char text[512];
+    rd_kafka_conf_t *conf = rd_kafka_conf_dup(kafka->consumer_conf);
+    if (rd_kafka_conf_set(conf, "group.id", group, text, sizeof text) == RD_KAFKA_CONF_OK) {
+        consumer->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
+        if (consumer->client) return OK;
+    }
+    rd_kafka_conf_destroy(conf);
+    return err_set(err, FATAL, ERR_CONFIG, "streaming.kafka: %s", text);
+}
+
+enum status kafka_consumer_need(struct kafka *kafka, const char *group, struct err *err)
+{
+    static const uint64_t one = 1;
+    struct kafka_consumer *consumer = &kafka->consumer;
+    if (consumer->client && (!group || !strcmp(group, consumer->group))) return OK;
+    kafka_consumer_close(kafka);
+    snprintf(consumer->group, sizeof consumer->group, "%s", group ? group : kafka->group);
+    TRY(make_client(kafka, consumer->group, err));
+    rd_kafka_poll_set_consumer(consumer->client);
+    consumer->events = rd_kafka_queue_get_consumer(consumer->client);
+    consumer->records = rd_kafka_queue_new(consumer->client);
+    rd_kafka_queue_io_event_enable(consumer->events, kafka->wake_fd, &one, sizeof one);
+    rd_kafka_queue_io_event_enable(consumer->records, kafka->wake_fd, &one, sizeof one);
+    atomic_store(&consumer->down, false);
+    enum status status = kafka_pump_start(kafka, err);
+    if (status != OK) kafka_consumer_close(kafka);
+    return status;
+}
+
+// Gives the partitions back and leaves the group, for a bounded time: a client that cannot (the broker is away, or librdkafka is stuck between
+// two assignments, its issue 4528) is dropped, and the group notices by itself.
+static void end_membership(struct kafka *kafka)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->client, consumer->events);
+    if (error) {
+        rd_kafka_error_destroy(error);
+        return;
+    }
+    for (int64_t deadline = clock_deadline_ms(CLOSE_MS); !rd_kafka_consumer_closed(consumer->client) && clock_mono_ns() < deadline;) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(consumer->events, 10);
+        if (event && rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE) rd_kafka_assign(consumer->client, NULL);
+        rd_kafka_event_destroy(event);
+    }
+}
+
+void kafka_consumer_close(struct kafka *kafka)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    bool member = consumer->joined;
+    while (consumer->partition_count) kafka_partition_remove(consumer, consumer->partitions[0]);
+    consumer->sought = consumer->joined = consumer->group_troubled = false;
+    consumer->trouble.status = OK;
+    if (!consumer->client) return;
+    kafka_pump_stop(&consumer->pump);
+    if (member) end_membership(kafka);
+    rd_kafka_queue_destroy(consumer->records);
+    rd_kafka_queue_destroy(consumer->events);
+    rd_kafka_destroy_flags(consumer->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    consumer->client = NULL;
+}
+
+enum status kafka_client(struct kafka *kafka, rd_kafka_t **out, struct err *err)
+{
+    *out = kafka->consumer.client ? kafka->consumer.client : kafka->producer.client;
+    if (*out) return OK;
+    TRY(kafka_consumer_need(kafka, NULL, err));
+    *out = kafka->consumer.client;
+    return OK;
+}
+
+// The brokers keep to their own rules.
+static enum status kafka_retain(struct stream *stream, int64_t now_us, uint64_t *deleted, struct err *err)
+{
+    (void)stream, (void)now_us, (void)err;
+    if (deleted) *deleted = 0;
+    return OK;
+}
+
+static void kafka_close(struct stream *stream)
+{
+    struct kafka *kafka = kafka_of(stream);
+    kafka_producer_fini(kafka);
+    kafka_consumer_close(kafka);
+    free(kafka->consumer.partitions);
+    free(kafka->consumer.changes);
+    buf_fini(&kafka->consumer.headers);
+    if (kafka->consumer_conf) rd_kafka_conf_destroy(kafka->consumer_conf);
+    if (kafka->producer_conf) rd_kafka_conf_destroy(kafka->producer_conf);
+    if (kafka->wake_fd >= 0) close(kafka->wake_fd);
+    pthread_mutex_destroy(&kafka->said.lock);
+    free(kafka);
+}
+
+static void make_metrics(struct kafka *kafka)
+{
+    struct metric_registry *metrics = kafka->metrics;
+    kafka->producer.flushes = metric_histogram(metrics, "fdp_stream_flush_seconds", NULL, "Time to make appended records durable");
+    kafka->producer.restarts = metric_counter(metrics, "fdp_stream_producer_restarts_total", NULL,
+                                              "Producers made anew after a fatal error of the idempotent protocol");
+    kafka->producer.repeats = metric_counter(metrics, "fdp_stream_possible_repeats_total", NULL,
+                                             "Records produced again although nobody knows whether they had been written");
+    kafka->consumer.polled = metric_counter(metrics, "fdp_stream_polled_records_total", NULL, "Records read from the stream");
+    kafka->consumer.rebalances =
+        metric_counter(metrics, "fdp_stream_rebalances_total", NULL, "Times that the group changed what this member reads");
+}
+
+// Asks nobody: brokers that are away are noticed by the first call that needs them.
+static enum status kafka_open(struct stream **out, const struct stream_params *params, struct err *err)
+{
+    struct kafka *kafka = calloc(1, sizeof *kafka);
+    if (!kafka) abort();
+    kafka->base.ops = &stream_kafka;
+    kafka->log = params->log;
+    kafka->metrics = params->metrics;
+    kafka->read_only = params->read_only;
+    pthread_mutex_init(&kafka->said.lock, NULL);
+    buf_init(&kafka->consumer.headers, HEADERS_MAX_BYTES);
+    if (kafka->metrics) make_metrics(kafka);
+    const char *group = params->config->processing.group;
+    snprintf(kafka->group, sizeof kafka->group, "%s", group && *group ? group : "fdp");
+    kafka->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    enum status status = OK;
+    if (kafka->wake_fd < 0)
+        status = err_set(err, FATAL, ERR_STREAM, "cannot make an eventfd: %s; raise the limit on open files", strerror(errno));
+    if (status == OK) status = kafka_url_brokers(params->config->streaming.url, kafka->brokers, err);
+    if (status == OK) status = kafka_conf_make(kafka, params->config, err);
+    if (status == OK) {
+        kafka->producer.record_max = (size_t)kafka_conf_number(kafka->producer_conf, "message.max.bytes");
+        kafka->queued_records = (size_t)kafka_conf_number(kafka->consumer_conf, "queued.min.messages");
+        kafka->queued_bytes = (size_t)kafka_conf_number(kafka->consumer_conf, "queued.max.messages.kbytes") << 10;
+        *out = &kafka->base;
+        return OK;
+    }
+    kafka_close(&kafka->base);
+    return status;
+}
+
+const struct stream_ops stream_kafka = {
+    .scheme = "kafka",
+    .shares = true,
+    .open = kafka_open,
+    .topic_create = kafka_topic_create,
+    .topic_delete = kafka_topic_delete,
+    .topics = kafka_topics,
+    .append = kafka_append,
+    .flush = kafka_flush,
+    .join = kafka_join,
+    .leave = kafka_leave,
+    .change = kafka_change,
+    .seek = kafka_seek,
+    .unseek = kafka_unseek,
+    .poll = kafka_poll,
+    .end = kafka_end,
+    .wake = kafka_wake,
+    .watermarks = kafka_watermarks,
+    .offset_at = kafka_offset_at,
+    .position_hint = kafka_position_hint,
+    .positions = kafka_positions,
+    .groups = kafka_groups,
+    .retain = kafka_retain,
+    .close = kafka_close,
+};

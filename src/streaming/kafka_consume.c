@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading from Kafka: which partitions the client fetches, and its records into the caller's batch.
+//
+// Records of all partitions arrive on a queue of our own, apart from what the group has to say: so the group can be served while nobody takes
+// records, and the client's own limits hold the fetching back. Both queues, and wake, signal one eventfd.
+//
+// librdkafka 2.0 may lose records between two calls of its batch interface when it pauses partitions for a rebalance (its release notes say so).
+// Therefore the position that counts is ours: after every rebalance all partitions that are read begin anew there (kafka_apply with `anew`), and
+// whatever lies before it is dropped.
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "streaming/kafka.h"
+
+enum {
+    POLL_BYTES = 8 << 20, // of one poll, give or take a slice
+    TROUBLE_MS = 1000,    // after that long a partition that failed is tried anew
+    LAG_MS = 1000,
+    FULL_ENOUGH = 4, // the queue may have been full when it holds a quarter of its limit
+};
+
+struct kafka_partition *kafka_partition_find(const struct kafka_consumer *consumer, const char *topic, int32_t number)
+{
+    for (uint32_t i = 0; i < consumer->partition_count; i++)
+        if (consumer->partitions[i]->number == number && !strcmp(consumer->partitions[i]->topic, topic)) return consumer->partitions[i];
+    return NULL;
+}
+
+struct kafka_partition *kafka_partition_add(struct kafka *kafka, const char *topic, int32_t number)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    struct kafka_partition *partition = kafka_partition_find(consumer, topic, number);
+    if (partition) return partition;
+    struct kafka_partition **partitions = realloc(consumer->partitions, (consumer->partition_count + 1) * sizeof *partitions);
+    partition = calloc(1, sizeof *partition);
+    if (!partitions || !partition) abort();
+    consumer->partitions = partitions;
+    partitions[consumer->partition_count++] = partition;
+    snprintf(partition->topic, sizeof partition->topic, "%s", topic);
+    partition->number = number;
+    if (kafka->metrics) {
+        char labels[STREAM_TOPIC_MAX + 48];
+        snprintf(labels, sizeof labels, "topic=\"%s\",partition=\"%d\"", partition->topic, number);
+        partition->lag = metric_gauge(kafka->metrics, "fdp_stream_lag_records", labels, "Records of a partition that were not read yet");
+    }
+    return partition;
+}
+
+void kafka_partition_remove(struct kafka_consumer *consumer, struct kafka_partition *partition)
+{
+    if (partition->lag) metric_set(partition->lag, 0);
+    for (uint32_t i = 0; i < consumer->partition_count; i++)
+        if (consumer->partitions[i] == partition) consumer->partitions[i] = consumer->partitions[--consumer->partition_count];
+    free(partition);
+}
+
+void kafka_trouble(struct kafka_consumer *consumer, const struct err *err)
+{
+    consumer->trouble = *err;
+}
+
+static bool is_troubled(const struct kafka_consumer *consumer)
+{
+    bool troubled = consumer->group_troubled || atomic_load(&consumer->down);
+    for (uint32_t i = 0; i < consumer->partition_count && !troubled; i++) troubled = consumer->partitions[i]->troubled;
+    return troubled;
+}
+
+// --- What the client fetches
+
+static bool leaves(enum kafka_reading reading, bool anew)
+{
+    return reading == KAFKA_MOVED || reading == KAFKA_ENDED || (anew && reading == KAFKA_READ);
+}
+
+static bool enters(enum kafka_reading reading, bool anew)
+{
+    return reading == KAFKA_SOUGHT || reading == KAFKA_MOVED || (anew && reading == KAFKA_READ);
+}
+
+// Their records go to our queue. Before the first one can come, and again once they are assigned: the client forgets it when it ends reading,
+// which it has done by then; what came meanwhile is moved over.
+static void forward(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(consumer->client, list->elems[i].topic, list->elems[i].partition);
+        if (!queue) continue;
+        rd_kafka_queue_forward(queue, consumer->records);
+        rd_kafka_queue_destroy(queue);
+    }
+}
+
+static void settle(struct kafka_consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *read = rd_kafka_topic_partition_list_new((int)consumer->partition_count);
+    for (uint32_t i = consumer->partition_count; i-- > 0;) {
+        struct kafka_partition *partition = consumer->partitions[i];
+        if (enters(partition->reading, true)) {
+            partition->reading = KAFKA_READ;
+            rd_kafka_topic_partition_list_add(read, partition->topic, partition->number);
+        } else {
+            partition->reading = KAFKA_IDLE;
+            if (!partition->given) kafka_partition_remove(consumer, partition);
+        }
+    }
+    kafka_pump_read(&consumer->pump, read);
+    consumer->sought = false;
+}
+
+enum status kafka_apply(struct kafka *kafka, bool anew, struct err *err)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    rd_kafka_topic_partition_list_t *out = rd_kafka_topic_partition_list_new((int)consumer->partition_count);
+    rd_kafka_topic_partition_list_t *in = rd_kafka_topic_partition_list_new((int)consumer->partition_count);
+    for (uint32_t i = 0; i < consumer->partition_count; i++) {
+        const struct kafka_partition *partition = consumer->partitions[i];
+        if (leaves(partition->reading, anew)) rd_kafka_topic_partition_list_add(out, partition->topic, partition->number);
+        if (!enters(partition->reading, anew)) continue;
+        rd_kafka_topic_partition_list_add(in, partition->topic, partition->number)->offset = partition->next;
+    }
+    forward(consumer, in);
+    // In a rebalance the client waits for the call even when there is nothing to say.
+    enum status status = OK;
+    if (out->cnt || anew) status = kafka_error(kafka, rd_kafka_incremental_unassign(consumer->client, out), "end reading", err);
+    if (status == OK && (in->cnt || anew))
+        status = kafka_error(kafka, rd_kafka_incremental_assign(consumer->client, in), "begin reading", err);
+    forward(consumer, in);
+    rd_kafka_topic_partition_list_destroy(out);
+    rd_kafka_topic_partition_list_destroy(in);
+    if (status == OK) settle(consumer);
+    return status;
+}
+
+enum status kafka_seek(struct stream *stream, const char *topic, int32_t partition, int64_t source, int64_t offset, struct err *err)
+{
+    struct kafka *kafka = kafka_of(stream);
+    struct kafka_consumer *consumer = &kafka->consumer;
+    TRY(kafka_consumer_need(kafka, NULL, err));
+    struct kafka_partition *place = kafka_partition_find(consumer, topic, partition);
+    if (consumer->joined && !(place && place->given))
+        return err_set(err, AGAIN, ERR_STREAM, "%s/%d does not belong to this member of the group %s", topic, partition, consumer->group);
+    TRY(kafka_offset_check(stream, topic, partition, offset, err));
+    if (!place) place = kafka_partition_add(kafka, topic, partition);
+    place->source = source;
+    place->next = place->end = offset;
+    place->troubled = false;
+    place->reading = place->reading == KAFKA_IDLE || place->reading == KAFKA_SOUGHT ? KAFKA_SOUGHT : KAFKA_MOVED;
+    consumer->sought = true;
+    return OK;
+}
+
+enum status kafka_unseek(struct stream *stream, const char *topic, int32_t partition, struct err *err)
+{
+    (void)err;
+    struct kafka_consumer *consumer = &kafka_of(stream)->consumer;
+    struct kafka_partition *place = kafka_partition_find(consumer, topic, partition);
+    if (!place) return OK;
+    place->troubled = false;
+    place->reading = place->reading == KAFKA_IDLE || place->reading == KAFKA_SOUGHT ? KAFKA_IDLE : KAFKA_ENDED;
+    consumer->sought = true;
+    return OK;
+}
+
+enum status kafka_end(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err)
+{
+    const struct kafka_partition *place = kafka_partition_find(&kafka_of(stream)->consumer, topic, partition);
+    if (!place || place->reading == KAFKA_IDLE || place->reading == KAFKA_ENDED)
+        return err_set(err, AGAIN, ERR_STREAM, "%s/%d is not being read", topic, partition);
+    *offset = place->end;
+    return OK;
+}
+
+// --- Records
+
+static struct slice copy(struct batch *batch, const void *data, size_t size)
+{
+    return (struct slice){arena_copy(&batch->arena, data, size), size};
+}
+
+static void add_row(struct kafka_consumer *consumer, const struct kafka_partition *partition, rd_kafka_message_t *message,
+                    struct batch *batch)
+{
+    uint32_t row = batch_row_begin(batch);
+    if (message->key) batch_set_slice(batch, RECORD_KEY, row, copy(batch, message->key, message->key_len));
+    if (message->payload) batch_set_slice(batch, RECORD_VALUE, row, copy(batch, message->payload, message->len));
+    rd_kafka_headers_t *headers;
+    if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        kafka_headers_read(headers, &consumer->headers);
+        if (consumer->headers.size)
+            batch_set_slice(batch, RECORD_HEADERS, row, copy(batch, consumer->headers.data, consumer->headers.size));
+    }
+    rd_kafka_timestamp_type_t kind;
+    int64_t ms = rd_kafka_message_timestamp(message, &kind);
+    batch_set_int64(batch, RECORD_TIMESTAMP, row, ms > 0 ? ms * 1000 : 0);
+    batch->source[row] = partition->source;
+    batch->offset[row] = message->offset;
+    batch_row_commit(batch);
+}
+
+// The fetcher has no such offset: retention has passed it, or the topic is another one.
+static enum status out_of_range(struct kafka *kafka, struct kafka_partition *partition, struct err *err)
+{
+    enum status status = kafka_offset_check(&kafka->base, partition->topic, partition->number, partition->next, err);
+    if (status != OK) return status;
+    return err_set(err, RETRY, ERR_STREAM, "%s/%d: the broker says that it does not have offset %lld, but it should; it is asked again",
+                   partition->topic, partition->number, (long long)partition->next);
+}
+
+static enum status gone(struct kafka *kafka, struct kafka_partition *partition, struct err *err)
+{
+    int32_t count;
+    TRY(kafka_topic_look(kafka, kafka->consumer.client, partition->topic, clock_deadline_ms(KAFKA_ANSWER_MS), &count, err));
+    if (partition->number < count)
+        return err_set(err, RETRY, ERR_STREAM, "%s/%d: the broker says that there is no such partition, but it should; it is asked again",
+                       partition->topic, partition->number);
+    partition->reading = KAFKA_ENDED;
+    kafka->consumer.sought = true;
+    return err_set(err, FATAL, ERR_STREAM, "the topic \"%s\" was deleted while it was in use; restart to use the one of that name now",
+                   partition->topic);
+}
+
+// The client has said that some topic is gone, not which. FATAL when it is so.
+static enum status look_for_gone(struct kafka *kafka, struct err *err)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    consumer->suspicious = false;
+    for (uint32_t i = 0; i < consumer->partition_count; i++)
+        if (consumer->partitions[i]->reading == KAFKA_READ && gone(kafka, consumer->partitions[i], err) == FATAL) return FATAL;
+    return OK;
+}
+
+// A partition that failed is tried anew from our position a little later, so that nothing is passed over.
+static enum status take_error(struct kafka *kafka, struct kafka_partition *partition, const rd_kafka_message_t *message, struct err *err)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    char doing[STREAM_TOPIC_MAX + 64];
+    snprintf(doing, sizeof doing, "read %s/%d from offset %lld", partition->topic, partition->number, (long long)partition->next);
+    enum status status;
+    switch ((int)message->err) {
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: status = out_of_range(kafka, partition, err); break;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: status = gone(kafka, partition, err); break;
+    default: status = kafka_err(kafka, message->err, rd_kafka_message_errstr(message), doing, err); break;
+    }
+    if (status == FATAL) {
+        partition->reading = KAFKA_ENDED;
+        consumer->sought = true;
+        return FATAL;
+    }
+    partition->troubled = true;
+    partition->again_ns = clock_deadline_ms(TROUBLE_MS);
+    kafka_trouble(consumer, err);
+    return OK;
+}
+
+// One thing from the queue: a record, the end of a partition, or a failure. FATAL only.
+static enum status take_message(struct kafka *kafka, struct kafka_partition *partition, rd_kafka_message_t *message, struct batch *batch,
+                                struct err *err)
+{
+    if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        if (message->offset > partition->end) partition->end = message->offset;
+        partition->troubled = false;
+        return OK;
+    }
+    if (message->err) return take_error(kafka, partition, message, err);
+    if (message->offset < partition->next) return OK; // given already
+    add_row(&kafka->consumer, partition, message, batch);
+    partition->next = message->offset + 1;
+    if (partition->end < partition->next) partition->end = partition->next;
+    partition->troubled = false;
+    return OK;
+}
+
+// Records of one partition come in runs.
+static enum status take_slice(struct kafka *kafka, size_t count, struct batch *batch, struct err *err)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    const rd_kafka_topic_t *topic = NULL;
+    struct kafka_partition *partition = NULL;
+    int32_t number = -1;
+    enum status status = OK;
+    for (size_t i = 0; i < count; i++) {
+        rd_kafka_message_t *message = consumer->slice[i];
+        if (message->rkt && (message->rkt != topic || message->partition != number)) {
+            topic = message->rkt;
+            number = message->partition;
+            partition = kafka_partition_find(consumer, rd_kafka_topic_name(topic), number);
+        }
+        bool read = message->rkt && partition && partition->reading == KAFKA_READ;
+        if (read && status == OK) status = take_message(kafka, partition, message, batch, err);
+        rd_kafka_message_destroy(message);
+    }
+    return status;
+}
+
+// Takes what is there. The queue may have been full, and the fetcher asleep, when it was more than a little filled.
+static enum status take(struct kafka *kafka, struct batch *batch, struct err *err)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    size_t bytes = batch->arena.used_bytes, waiting = rd_kafka_queue_length(consumer->records);
+    uint32_t rows = batch->rows;
+    ssize_t count;
+    enum status status = OK;
+    do {
+        size_t room = batch->capacity - batch->rows;
+        if (room > KAFKA_SLICE) room = KAFKA_SLICE;
+        if (!room) break;
+        count = rd_kafka_consume_batch_queue(consumer->records, 0, consumer->slice, room);
+        if (count > 0) status = take_slice(kafka, (size_t)count, batch, err);
+    } while (count > 0 && status == OK && batch->arena.used_bytes - bytes < POLL_BYTES);
+    bytes = batch->arena.used_bytes - bytes;
+    rows = batch->rows - rows;
+    if (rows && (waiting >= kafka->queued_records || bytes / rows * waiting >= kafka->queued_bytes / FULL_ENOUGH))
+        kafka_pump_work(&consumer->pump);
+    return status;
+}
+
+// --- poll
+
+static void drain_wakes(struct kafka *kafka)
+{
+    uint64_t wakes;
+    ssize_t got = read(kafka->wake_fd, &wakes, sizeof wakes);
+    (void)got;
+}
+
+// False at the deadline.
+static bool wait_for_more(struct kafka *kafka, int64_t deadline_ns)
+{
+    struct pollfd fd = {.fd = kafka->wake_fd, .events = POLLIN};
+    int64_t left = deadline_ns - clock_mono_ns();
+    if (left <= 0) return false;
+    struct timespec timeout = {.tv_sec = left / SECOND_NS, .tv_nsec = left % SECOND_NS};
+    return ppoll(&fd, 1, &timeout, NULL) != 0; // interrupted by a signal: look again
+}
+
+// Partitions that failed are tried anew when their time has come; without brokers the pump notices when they are back.
+static void try_anew(struct kafka_consumer *consumer)
+{
+    int64_t now = clock_mono_ns();
+    for (uint32_t i = 0; i < consumer->partition_count; i++) {
+        struct kafka_partition *partition = consumer->partitions[i];
+        if (!partition->troubled || partition->again_ns > now || partition->reading != KAFKA_READ) continue;
+        partition->reading = KAFKA_MOVED;
+        partition->again_ns = now + TROUBLE_MS * MS_NS;
+        consumer->sought = true;
+    }
+    if (atomic_load(&consumer->down)) kafka_pump_work(&consumer->pump);
+}
+
+static void measure_lag(struct kafka *kafka)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    if (!kafka->metrics || clock_mono_ns() < consumer->lag_ns) return;
+    consumer->lag_ns = clock_deadline_ms(LAG_MS);
+    for (uint32_t i = 0; i < consumer->partition_count; i++) {
+        const struct kafka_partition *partition = consumer->partitions[i];
+        if (partition->reading != KAFKA_READ) continue;
+        int64_t low, high, end = kafka_pump_end(&consumer->pump, partition->topic, partition->number);
+        if (!rd_kafka_get_watermark_offsets(consumer->client, partition->topic, partition->number, &low, &high) && high > end) end = high;
+        metric_set(partition->lag, end > partition->end ? (double)(end - partition->end) : 0);
+    }
+}
+
+static enum status nothing(struct kafka *kafka, struct err *err)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    if (!is_troubled(consumer)) consumer->trouble.status = OK;
+    if (consumer->trouble.status == OK) return err_set(err, AGAIN, ERR_STREAM, "no new records from %s", kafka->brokers);
+    return err_set(err, RETRY, consumer->trouble.code, "%s", consumer->trouble.text);
+}
+
+enum status kafka_poll(struct stream *stream, struct batch *records, int64_t deadline_ns, struct err *err)
+{
+    struct kafka *kafka = kafka_of(stream);
+    struct kafka_consumer *consumer = &kafka->consumer;
+    uint32_t rows = records ? records->rows : 0;
+    for (;;) {
+        drain_wakes(kafka);
+        bool woken = atomic_exchange(&kafka->woken, false);
+        if (consumer->client) {
+            TRY(kafka_serve(kafka, err));
+            try_anew(consumer);
+            if (consumer->sought) TRY(kafka_apply(kafka, false, err));
+            if (records) TRY(take(kafka, records, err));
+            if (consumer->suspicious) TRY(look_for_gone(kafka, err));
+            measure_lag(kafka);
+        }
+        if (records && records->rows > rows) {
+            if (consumer->polled) metric_add(consumer->polled, records->rows - rows);
+            return OK;
+        }
+        bool changed = consumer->next_change < consumer->change_count;
+        if (woken || changed) return err_set(err, AGAIN, ERR_STREAM, "no new records from %s", kafka->brokers);
+        if (!wait_for_more(kafka, deadline_ns)) return nothing(kafka, err);
+    }
+}
+
+void kafka_wake(struct stream *stream)
+{
+    struct kafka *kafka = kafka_of(stream);
+    uint64_t one = 1;
+    atomic_store(&kafka->woken, true);
+    ssize_t written = write(kafka->wake_fd, &one, sizeof one); // a full counter wakes just as well
+    (void)written;
+}

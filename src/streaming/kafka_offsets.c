@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Offsets in Kafka: the two ends of a partition, and where a time begins.
+//
+// All through rd_kafka_offsets_for_times, which takes -2 and -1 for the two ends: rd_kafka_query_watermark_offsets of librdkafka 2.0 waits
+// for ever when a broker does not answer.
+#include "base/clock.h"
+#include "streaming/kafka.h"
+
+static enum status ask(struct kafka *kafka, rd_kafka_t *client, const char *topic, int32_t partition, int64_t time, int64_t *offset,
+                       struct err *err)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *item = rd_kafka_topic_partition_list_add(list, topic, partition);
+    item->offset = time;
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, list, KAFKA_ANSWER_MS);
+    if (!code) code = item->err;
+    *offset = item->offset;
+    rd_kafka_topic_partition_list_destroy(list);
+    return code ? kafka_err(kafka, code, NULL, "ask for an offset", err) : OK;
+}
+
+static enum status find(struct kafka *kafka, const char *topic, int32_t partition, rd_kafka_t **client, struct err *err)
+{
+    int32_t count;
+    TRY(kafka_client(kafka, client, err));
+    TRY(kafka_topic_find(kafka, *client, topic, &count, err));
+    if (partition >= 0 && partition < count) return OK;
+    return err_set(err, FATAL, ERR_STREAM, "the topic \"%s\" has partitions 0 to %d, not %d", topic, count - 1, partition);
+}
+
+enum status kafka_watermarks(struct stream *stream, const char *topic, int32_t partition, struct stream_watermarks *out, struct err *err)
+{
+    struct kafka *kafka = kafka_of(stream);
+    rd_kafka_t *client;
+    TRY(find(kafka, topic, partition, &client, err));
+    TRY(ask(kafka, client, topic, partition, RD_KAFKA_OFFSET_BEGINNING, &out->low, err));
+    return ask(kafka, client, topic, partition, RD_KAFKA_OFFSET_END, &out->high, err);
+}
+
+enum status kafka_offset_at(struct stream *stream, const char *topic, int32_t partition, int64_t us, int64_t *offset, struct err *err)
+{
+    struct kafka *kafka = kafka_of(stream);
+    rd_kafka_t *client;
+    TRY(find(kafka, topic, partition, &client, err));
+    int64_t ms = us <= 0 ? 0 : us / 1000 + (us % 1000 != 0); // Kafka keeps whole milliseconds: those before `us` do not count
+    TRY(ask(kafka, client, topic, partition, ms, offset, err));
+    return *offset >= 0 ? OK : ask(kafka, client, topic, partition, RD_KAFKA_OFFSET_END, offset, err);
+}
+
+enum status kafka_offset_check(struct stream *stream, const char *topic, int32_t partition, int64_t offset, struct err *err)
+{
+    struct stream_watermarks marks;
+    TRY(kafka_watermarks(stream, topic, partition, &marks, err));
+    if (offset < marks.low)
+        return err_set(
+            err, FATAL, ERR_STREAM,
+            "%s/%d: offset %lld is gone, retention has deleted everything before %lld; raise the retention, or reset the position", topic,
+            partition, (long long)offset, (long long)marks.low);
+    if (offset > marks.high)
+        return err_set(err, FATAL, ERR_STREAM,
+                       "%s/%d: offset %lld is beyond the end of the log, %lld; this is another log than the position was made on", topic,
+                       partition, (long long)offset, (long long)marks.high);
+    return OK;
+}
