@@ -64,7 +64,7 @@ static enum status bed_open(struct bed *bed, const struct bench *bench, struct e
     bed->config.simulator.listen = "127.0.0.1:0";
     bed->config.simulator.rate = 50000;
     bed->quotes = batch_new(&quote_row_type, SAMPLE_ROWS);
-    struct registry_server_params server = {&bed->config, &app->log, app->metrics};
+    struct registry_server_params server = {.config = &bed->config, .log = &app->log, .metrics = app->metrics};
     uint32_t loaded;
     TRY(registry_server_start(&bed->server, &server, err));
     TRY(registry_client_open(&bed->client, registry_server_url(bed->server), &app->log, app->metrics, err));

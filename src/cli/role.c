@@ -28,16 +28,6 @@ const char *role_registry_url(const struct config *config, char out[512])
 
 // --- Starting ---
 
-static enum status load_schemas(struct role *role, struct err *err)
-{
-    struct registry_client *client;
-    uint32_t loaded = 0;
-    TRY(registry_client_open(&client, registry_server_url(role->registry), &role->app->log, role->app->metrics, err));
-    enum status status = registry_load(client, role->app->config->streaming.schemas, &role->app->log, &loaded, err);
-    registry_client_close(client);
-    return status;
-}
-
 static enum status start_registry(struct role *role, struct err *err)
 {
     struct registry_server_params params = {.config = role->app->config, .log = &role->app->log, .metrics = role->app->metrics};
@@ -79,6 +69,21 @@ static bool asked_to_stop(void *context)
     struct role *role = context;
     health_beat(role->health);
     return signal_waits() || clock_mono_ns() >= role->end_ns;
+}
+
+// The registry of this process may have to be elected as the writer first.
+static enum status load_schemas(struct role *role, struct err *err)
+{
+    struct registry_client *client;
+    uint32_t loaded = 0;
+    TRY(registry_client_open(&client, registry_server_url(role->registry), &role->app->log, role->app->metrics, err));
+    enum status status;
+    while ((status = registry_load(client, role->app->config->streaming.schemas, &role->app->log, &loaded, err)) == RETRY) {
+        if (asked_to_stop(role)) break;
+        clock_sleep_until(clock_deadline_ms(TICK_MS / 4));
+    }
+    registry_client_close(client);
+    return status;
 }
 
 static void stored(void *context, const char *table, const struct batch *rows)

@@ -110,7 +110,7 @@ enum status tool_registry_open(const struct app *app, struct tool_registry *out,
     char address[512];
     *out = (struct tool_registry){0};
     const char *url = role_registry_url(app->config, address);
-    if (!*app->config->streaming.registry.url && !strncmp(app->config->streaming.url, "embedded:", 9)) {
+    if (!*app->config->streaming.registry.url) {
         TRY(start_private(app, out, err));
         url = registry_server_url(out->server);
     }

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 static void postgres_close(struct sink *sink)
 {
     struct postgres *self = postgres_of(sink);
@@ -32,12 +34,11 @@ static enum status check_made(struct postgres *self, struct err *err)
 static enum status postgres_open(struct sink **out, const struct sink_params *params, struct err *err)
 {
     *out = NULL;
-    struct postgres *self = calloc(1, sizeof *self);
-    if (!self) abort();
+    struct postgres *self = memory_new(1, sizeof *self);
     self->sink.ops = &sink_postgres;
     self->url = strdup(params->config->storage.url);
-    self->piece = malloc(POSTGRES_PIECE_BYTES);
-    if (!self->url || !self->piece) abort();
+    self->piece = memory_new(1, POSTGRES_PIECE_BYTES);
+    if (!self->url) abort();
     self->read_only = params->read_only;
     self->statement_timeout_ms = params->config->storage.statement_timeout_ms;
     self->connect_timeout_ms = params->config->storage.connect_timeout_ms;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "storage/postgres.h"
 
 // --- Partitions that are known ---
@@ -32,8 +33,7 @@ static void remember(struct postgres *self, int64_t id, const char *topic, int32
 {
     if (known(self, id)) return;
     uint32_t at = place(self, id);
-    struct postgres_partition *all = realloc(self->partitions, (self->partition_count + 1) * sizeof *all);
-    if (!all) abort();
+    struct postgres_partition *all = memory_grow(self->partitions, self->partition_count + 1, sizeof *all);
     memmove(all + at + 1, all + at, (self->partition_count - at) * sizeof *all);
     size_t size = strlen(topic);
     all[at] = (struct postgres_partition){id, partition, {arena_copy(&self->names, topic, size), size}};

@@ -80,12 +80,15 @@ void kafka_consumer_close(struct kafka *kafka)
     consumer->client = NULL;
 }
 
+// A question to a broker waits behind the fetch that a reading client has open there, half a second when nothing comes: then the producer
+// asks, which has connections of its own.
 enum status kafka_client(struct kafka *kafka, rd_kafka_t **out, struct err *err)
 {
-    *out = kafka->consumer.client ? kafka->consumer.client : kafka->producer.client;
-    if (*out) return OK;
-    TRY(kafka_consumer_need(kafka, NULL, err));
-    *out = kafka->consumer.client;
+    bool reads = false;
+    for (uint32_t i = 0; i < kafka->consumer.partition_count; i++) reads = reads || kafka->consumer.partitions[i]->reading != KAFKA_IDLE;
+    if (reads && !kafka->producer.client) TRY(kafka_producer_need(kafka, err));
+    if (!kafka->producer.client) TRY(kafka_consumer_need(kafka, NULL, err));
+    *out = kafka->producer.client ? kafka->producer.client : kafka->consumer.client;
     return OK;
 }
 

@@ -161,7 +161,7 @@ void kafka_say(struct kafka *kafka, const char *text);
 
 // --- kafka.c
 
-// A client to ask questions with: whichever there is, else a new reader. FATAL / ERR_CONFIG in librdkafka's words.
+// A client to ask questions with. FATAL / ERR_CONFIG in librdkafka's words.
 enum status kafka_client(struct kafka *kafka, rd_kafka_t **out, struct err *err) MUST_CHECK;
 // Makes sure that there is a reader; `group` NULL: any.
 enum status kafka_consumer_need(struct kafka *kafka, const char *group, struct err *err) MUST_CHECK;
@@ -210,6 +210,8 @@ enum status kafka_groups(struct stream *stream, struct arena *arena, struct stre
 
 enum status kafka_append(struct stream *stream, const char *topic, const struct batch *records, struct err *err) MUST_CHECK;
 enum status kafka_flush(struct stream *stream, int64_t deadline_ns, struct err *err) MUST_CHECK;
+// Makes sure that there is a producer.
+enum status kafka_producer_need(struct kafka *kafka, struct err *err) MUST_CHECK;
 void kafka_producer_fini(struct kafka *kafka);
 
 // --- kafka_pending.c

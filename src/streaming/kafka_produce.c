@@ -19,9 +19,10 @@ enum {
     LOOK_MS = 2000, // how long append waits to learn about a new topic
 };
 
-static enum status producer_open(struct kafka *kafka, struct err *err)
+enum status kafka_producer_need(struct kafka *kafka, struct err *err)
 {
     struct kafka_producer *producer = &kafka->producer;
+    if (producer->client) return OK;
     char text[512];
     rd_kafka_conf_t *conf = rd_kafka_conf_dup(kafka->producer_conf);
     producer->client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
@@ -82,7 +83,7 @@ static struct kafka_topic *topic_get(struct kafka *kafka, const char *name)
 static enum status topic_ready(struct kafka *kafka, struct kafka_topic *topic, int64_t deadline_ns, struct err *err)
 {
     struct kafka_producer *producer = &kafka->producer;
-    if (!producer->client) TRY(producer_open(kafka, err));
+    TRY(kafka_producer_need(kafka, err));
     if (topic->handle) return OK;
     int32_t count;
     TRY(kafka_topic_look(kafka, producer->client, topic->name, deadline_ns, &count, err));
@@ -192,7 +193,7 @@ static enum status restart(struct kafka *kafka, struct err *err)
         return err_set(err, FATAL, ERR_STREAM, "the Kafka producer has failed (%s) and does not give back what it holds; restart", text);
     producer_close(producer);
     err_set(&producer->failure, RETRY, ERR_STREAM, "the Kafka producer has failed (%s); a new one goes on", text);
-    return producer_open(kafka, err);
+    return kafka_producer_need(kafka, err);
 }
 
 // Hands the pending records to the client, as far as it has room. FATAL when a topic does not exist; RETRY when nobody can say.

@@ -452,8 +452,9 @@ def test_check_names_what_stands_in_the_way_and_what_to_do(filled):
     for statement in narrow.partition("run: ")[2].split("; "):
         filled.change_store(statement)
     assert "processing.routes[0]" not in filled.run("check", "-c", file).stdout
-    done = filled.run("process", *FREE_PORTS, "--for", "1s", "--set", f"processing.routes={routes.replace('narrow', 'stocks').replace('bid', 'prize')}")
-    assert done.returncode == 3 and "prize" in done.stderr
+    route = "processing.routes=[{topic: tickers.stocks, table: narrow, select: 'SELECT id, price, time, day_high FROM tick'}]"
+    done = filled.run("process", *FREE_PORTS, "--for", "1s", "--set", route)
+    assert done.returncode == 3 and 'ALTER TABLE "narrow" ADD COLUMN "day_high"' in done.stderr
 
 
 def test_check_finds_servers_that_do_not_answer(filled):

@@ -220,6 +220,7 @@ static enum status begin(struct registry_follower *self, struct err *err)
     self->applied = marks.low;
     self->first_end = marks.high;
     self->replayed = marks.low == marks.high;
+    pthread_cond_broadcast(&self->moved);
     pthread_mutex_unlock(&self->mutex);
     self->probe_ns = clock_deadline_ms(POLL_MS);
     note(self, ASKING, OK, NULL);
@@ -390,15 +391,26 @@ enum status registry_follower_wait(struct registry_follower *self, int64_t step_
     return status;
 }
 
+// The mutex is held, and let go for a moment: the thread is to look where it stands, for the offsets that are missing may hold no record.
+static void nudge(struct registry_follower *self)
+{
+    pthread_mutex_unlock(&self->mutex);
+    self->stream->ops->wake(self->stream);
+    pthread_mutex_lock(&self->mutex);
+}
+
 static enum status wait_applied(struct registry_follower *self, int64_t end, int64_t deadline_ns, struct err *err)
 {
     enum status status;
     pthread_mutex_lock(&self->mutex);
     while ((status = stream_state(self, err)) == OK && self->applied < end) {
-        if (!self->halted && wait_until(self, deadline_ns)) continue;
-        status = err_set(err, RETRY, ERR_REGISTRY, "%s; try again",
-                         self->halted ? "the registry is stopping" : REGISTRY_TOPIC " was not read to its end in the time there is");
-        break;
+        int64_t nudge_ns = clock_deadline_ms(PAUSE_MS);
+        if (self->halted || clock_mono_ns() >= deadline_ns) {
+            status = err_set(err, RETRY, ERR_REGISTRY, "%s; try again",
+                             self->halted ? "the registry is stopping" : REGISTRY_TOPIC " was not read to its end in the time there is");
+            break;
+        }
+        if (!wait_until(self, nudge_ns < deadline_ns ? nudge_ns : deadline_ns)) nudge(self);
     }
     if (self->applied >= end) status = OK;
     pthread_mutex_unlock(&self->mutex);

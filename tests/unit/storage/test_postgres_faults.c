@@ -5,7 +5,7 @@
 
 enum {
     ROWS = 20,
-    STRIDE = 7, // of the bytes at which the wire is cut
+    STRIDE = 13, // of the bytes at which the wire is cut
 };
 
 struct wire {

@@ -1,0 +1,298 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The registry on a real Kafka: the mission's commands, Confluent's records and client, two registries of which one is killed or stopped
+while schemas are registered, a broker that comes late or goes away."""
+import contextlib
+import itertools
+import json
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from conftest import wait_for
+
+V1 = "application/vnd.schemaregistry.v1+json"
+MISSION_FIELDS = {
+    "change": "float", "change_percent": "float", "exchange": "string", "ingestion_ts": "string", "id": "string", "market_hours": "int",
+    "price": "float", "price_hint": "string", "source_api": "string", "event_id": "string", "quote_type": "int", "time": "string",
+}
+MISSION = json.dumps({
+    "type": "record", "name": "tickers.stocks", "namespace": "tickers.stocks",
+    "fields": [{"name": name, "type": [kind, "null"], "default": None} for name, kind in MISSION_FIELDS.items()],
+})
+# The time in which a writer that is gone is replaced.
+QUICK = ["--set", "streaming.kafka={session.timeout.ms: 6000, heartbeat.interval.ms: 1000}"]
+
+
+def fixed(size):
+    return json.dumps({"type": "fixed", "name": "f", "size": size})
+
+
+def post(url, subject, text, timeout=30):
+    return requests.post(f"{url}/subjects/{subject}/versions", json={"schema": text}, headers={"Content-Type": V1}, timeout=timeout)
+
+
+def get(url, path, timeout=30):
+    return requests.get(url + path, timeout=timeout)
+
+
+def register(url, subject, text):
+    """Registers, trying again as clients do while there is no writer."""
+    return wait_for(lambda: (answer := post(url, subject, text)).status_code != 500 and answer, "a writer").json()["id"]
+
+
+def records(kafka):
+    """All of _schemas: (key, value, headers)."""
+    consumer = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": "looks", "enable.auto.commit": False, "enable.partition.eof": True})
+    consumer.assign([TopicPartition("_schemas", 0, 0)])
+    found = []
+    while not ((message := consumer.poll(30)).error()):
+        found.append((message.key().decode(), message.value() and message.value().decode(), dict(message.headers() or ())))
+    consumer.close()
+    return found
+
+
+@pytest.fixture
+def registry(fdp, kafka):
+    """Starts a registry on the broker; gives its role, with its url."""
+    fdp.use(stream=kafka)
+
+    def start(*args):
+        role = fdp.role("registry", *QUICK, *args)
+        role.url = role.address("registry")
+        return role
+    return start
+
+
+@pytest.fixture
+def url(registry):
+    return registry().url
+
+
+def curl(*args):
+    return json.loads(subprocess.run(["curl", "-sS", *args], capture_output=True, text=True, timeout=60, check=True).stdout)
+
+
+def test_missions_commands(url):
+    assert curl("-X", "GET", f"{url}/subjects") == []
+    register(url, "tickers.stocks-value", fixed(1))
+    subject = f"{url}/subjects/tickers.stocks-value"
+    body = json.dumps({"schema": MISSION})
+    assert curl("-X", "POST", "-H", f"Content-Type: {V1}", "--data", body, f"{subject}/versions") == {"id": 2}
+    assert curl("-X", "GET", f"{url}/subjects") == ["tickers.stocks-value"]
+    assert curl("-X", "DELETE", f"{subject}/versions/2") == 2
+    assert curl("-X", "GET", f"{subject}/versions") == [1]
+    assert curl("-X", "DELETE", f"{subject}/versions/2?permanent=true") == 2
+    assert curl("-X", "GET", f"{url}/schemas/ids/2")["error_code"] == 40403
+    assert json.loads(curl("-X", "GET", f"{url}/schemas/ids/1")["schema"]) == json.loads(fixed(1))
+
+
+def test_python_client_finds_everything_again_after_a_restart(registry):
+    role = registry()
+    register(role.url, "s", fixed(1))
+    client = SchemaRegistryClient({"url": role.url})
+    serialize = AvroSerializer(client, MISSION)
+    where = SerializationContext("tickers.stocks", MessageField.VALUE)
+    row = dict.fromkeys(MISSION_FIELDS) | {"id": "AAPL", "price": 1.5, "market_hours": 1, "time": "1700000000000"}
+    data = serialize(row, where)
+    assert data[:5] == b"\0\0\0\0\2"
+    client.set_compatibility("s", "FULL")
+    client.register_schema("s", Schema(fixed(2), "AVRO"))
+    client.delete_version("s", 1)
+    client.register_schema("gone", Schema(fixed(3), "AVRO"))
+    client.delete_subject("gone", permanent=False)
+    client.delete_subject("gone", permanent=True)
+    assert role.stop()[0] == 0
+
+    client = SchemaRegistryClient({"url": registry().url})
+    assert client.get_subjects(deleted=True) == ["s", "tickers.stocks-value"]
+    assert client.get_versions("s") == [2] and client.get_compatibility("s") == "FULL"
+    assert AvroDeserializer(client)(data, where) == row
+    with pytest.raises(SchemaRegistryError) as error:
+        client.get_schema(4)
+    assert error.value.error_code == 40403
+    # An id is never given again.
+    assert register(client._rest_client.base_urls[0], "s", fixed(5)) == 5
+
+
+def test_records_are_confluents(registry, kafka):
+    role = registry()
+    register(role.url, "s", '"int"')
+    requests.put(f"{role.url}/config", json={"compatibility": "NONE"}, timeout=30).raise_for_status()
+    requests.delete(f"{role.url}/subjects/s", timeout=30).raise_for_status()
+    requests.delete(f"{role.url}/subjects/s?permanent=true", timeout=30).raise_for_status()
+    found = records(kafka)
+    assert [(key, value) for key, value, _ in found] == [
+        ('{"keytype":"NOOP","magic":0}', None),
+        ('{"keytype":"SCHEMA","subject":"s","version":1,"magic":1}',
+         '{"subject":"s","version":1,"id":1,"schema":"\\"int\\"","deleted":false}'),
+        ('{"keytype":"CONFIG","magic":0}', '{"compatibilityLevel":"NONE"}'),
+        ('{"keytype":"DELETE_SUBJECT","subject":"s","magic":0}', '{"subject":"s","version":1}'),
+        ('{"keytype":"SCHEMA","subject":"s","version":1,"magic":1}', None),
+    ]
+    assert len({headers["fdp-term"] for _, _, headers in found}) == 1
+    # The topic is as other makes want it.
+    from confluent_kafka.admin import ConfigResource
+    resource = ConfigResource(ConfigResource.Type.TOPIC, "_schemas")
+    assert kafka.admin.describe_configs([resource])[resource].result(30)["cleanup.policy"].value == "compact"
+    assert len(kafka.admin.list_topics("_schemas", timeout=30).topics["_schemas"].partitions) == 1
+
+
+def test_topic_of_confluents_registry_is_taken_over(registry, kafka):
+    from confluent_kafka.admin import NewTopic
+    kafka.admin.create_topics([NewTopic("_schemas", 1, 1, config={"cleanup.policy": "compact"})])["_schemas"].result(30)
+    person = '{"type":"record","name":"Person","fields":[{"name":"name","type":"string"}]}'
+    written = [
+        ('{"keytype":"NOOP","magic":0}', None),
+        ('{"keytype":"CONFIG","subject":null,"magic":0}', '{"subject":null,"compatibilityLevel":"FULL"}'),
+        ('{"keytype":"CONFIG","magic":0}', '{"compatibilityLevel":"FORWARD","normalize":true}'),
+        ('{"keytype":"MODE","magic":0}', '{"mode":"READWRITE"}'),
+        ('{"keytype":"CONTEXT","tenant":"default","context":".c","magic":0}', '{"tenant":"default","context":".c"}'),
+        ('{"keytype":"SCHEMA","subject":"p","version":1,"magic":1}',
+         json.dumps({"subject": "p", "version": 1, "id": 1, "schema": person, "deleted": False}, separators=(",", ":"))),
+        ('{"keytype":"SCHEMA","subject":"r","version":1,"magic":1}',
+         json.dumps({"subject": "r", "version": 1, "id": 2, "references": [{"name": "Person", "subject": "p", "version": 1}],
+                     "metadata": {"properties": {"owner": "me"}}, "schema": '{"type":"array","items":"Person"}', "deleted": False,
+                     "offset": 7, "ts": 1700000000000}, separators=(",", ":"))),
+        ('{"keytype":"SCHEMA","subject":"j","version":1,"magic":1}',
+         '{"subject":"j","version":1,"id":3,"schemaType":"JSON","schema":"{}","deleted":true}'),
+        ('{"keytype":"SCHEMA","subject":"gone","version":1,"magic":1}', '{"subject":"gone","version":1,"id":9,"schema":"\\"int\\"","deleted":true}'),
+        ('{"keytype":"SCHEMA","subject":"gone","version":1,"magic":1}', ""),  # what Karapace takes for a tombstone
+        ('{"subject":"k","version":1,"magic":1,"keytype":"SCHEMA"}', '{"deleted": false, "id": 4, "schema": "{\\"items\\": \\"int\\", \\"type\\": \\"array\\"}"}'),
+        ("rubbish", "rubbish"),
+    ]
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    for key, value in written:
+        producer.produce("_schemas", value, key, partition=0)
+    assert producer.flush(30) == 0
+
+    url = registry().url
+    assert get(url, "/subjects").json() == ["k", "p", "r"]
+    assert get(url, "/subjects?deleted=true").json() == ["j", "k", "p", "r"]
+    assert get(url, "/config").json() == {"compatibilityLevel": "FORWARD"}
+    assert get(url, "/schemas/ids/2").json()["references"] == [{"name": "Person", "subject": "p", "version": 1}]
+    assert get(url, "/schemas/ids/3").json()["schemaType"] == "JSON"
+    assert get(url, "/schemas/ids/9").status_code == 404
+    # The same content in another order is the same schema; a new one gets the next id.
+    assert register(url, "a", '{"type":"array","items":"int"}') == 4
+    assert register(url, "a", fixed(1)) == 10
+    # Both spellings of the global level are replaced, and what we do not use is written back whole.
+    requests.put(f"{url}/config", json={"compatibility": "NONE"}, timeout=30).raise_for_status()
+    requests.delete(f"{url}/subjects/r/versions/1", timeout=30).raise_for_status()
+    last = {key: value for key, value, _ in records(kafka)}
+    assert '"NONE"' in last['{"keytype":"CONFIG","magic":0}'] and '"NONE"' in last['{"keytype":"CONFIG","subject":null,"magic":0}']
+    rewritten = json.loads(last['{"keytype":"SCHEMA","subject":"r","version":1,"magic":1}'])
+    assert rewritten["deleted"] and rewritten["metadata"] == {"properties": {"owner": "me"}} and rewritten["references"]
+
+
+def writer_of(roles):
+    """The role that takes changes, when all others say that they do not."""
+    answers = [post(role.url, "who", '"int"' if False else fixed(1000)).status_code for role in roles]
+    return roles[answers.index(200)] if 200 in answers else None
+
+
+def is_writer(role):
+    return "fdp_registry_writer 1" in get(role.url, "/metrics").text
+
+
+def wait_writer(roles):
+    return wait_for(lambda: next((role for role in roles if is_writer(role)), None), "a writer")
+
+
+def test_one_of_two_takes_changes_and_both_serve(registry):
+    roles = [registry(), registry()]
+    writer = wait_writer(roles)
+    other = roles[1 - roles.index(writer)]
+    assert register(writer.url, "s", '"int"') == 1
+    answer = post(other.url, "s", '"long"')
+    assert answer.status_code == 500 and answer.json()["error_code"] == 50004
+    assert all(get(role.url, "/readyz").status_code == 200 for role in roles)
+    # What the writer has answered the other knows at once.
+    for number in range(2, 52):
+        assert register(writer.url, "s", fixed(number)) == number
+        assert json.loads(get(other.url, f"/schemas/ids/{number}").json()["schema"])["size"] == number
+    # Confluent's client goes on to the next URL when one is not the writer.
+    client = SchemaRegistryClient({"url": f"{other.url},{writer.url}"})
+    assert client.register_schema("s", Schema(fixed(100), "AVRO")) == 52
+    # One that ends in order is replaced at once.
+    began = time.monotonic()
+    assert writer.stop()[0] == 0
+    assert register(other.url, "s", fixed(101)) == 53
+    assert time.monotonic() - began < 5
+
+
+class Registrars:
+    """Threads that register schemas at all registries in turn until they are acknowledged; each schema twice, under two subjects."""
+
+    def __init__(self, urls, threads=4):
+        self.urls = urls
+        self.acknowledged = {}  # size of the fixed type: id
+        self.wrong = []
+        self.stopping = threading.Event()
+        self.numbers = itertools.count(1)
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self._run, args=(i,)) for i in range(threads)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _run(self, seat):
+        turn = seat
+        while not self.stopping.is_set():
+            with self.lock:
+                size = next(self.numbers)
+            for subject in (f"s{seat}", "all"):
+                while True:
+                    turn += 1
+                    with contextlib.suppress(requests.RequestException):
+                        answer = post(self.urls[turn % len(self.urls)], subject, fixed(size), timeout=3)
+                        if answer.status_code == 200:
+                            break
+                        if answer.status_code < 500:
+                            self.wrong.append(answer.text)
+                    if self.stopping.is_set():
+                        return
+                    time.sleep(0.01)
+                with self.lock:
+                    known = self.acknowledged.setdefault(size, answer.json()["id"])
+                    if known != answer.json()["id"]:
+                        self.wrong.append(f"{size}: {known} and {answer.json()}")
+
+    def wait_more(self, count):
+        """Until so many more were acknowledged than now."""
+        target = len(self.acknowledged) + count
+        wait_for(lambda: len(self.acknowledged) >= target, f"{count} more registrations", 120)
+
+    def verify(self, urls):
+        assert not self.wrong
+        assert len(set(self.acknowledged.values())) == len(self.acknowledged), "an id twice"
+        for url in urls:
+            for size, number in self.acknowledged.items():
+                answer = get(url, f"/schemas/ids/{number}")
+                assert answer.status_code == 200 and json.loads(answer.json()["schema"])["size"] == size, (size, number, answer.text)
+            versions = get(url, "/subjects/all/versions").json()
+            assert versions == list(range(1, len(versions) + 1)) and len(versions) >= len(self.acknowledged) - len(self.threads)
+
+
+def test_writer_killed_under_load_loses_nothing_and_gives_no_id_twice(registry):
+    ports = [registry().url, registry().url]
+    roles = {url: None for url in ports}
+    assert roles
+    with Registrars(ports) as load:
+        load.wait_more(50)
+    load.verify(ports)
