@@ -98,7 +98,7 @@ enum sink_cell_type { SINK_NULL, SINK_INTEGER, SINK_DOUBLE, SINK_TEXT, SINK_BYTE
 
 struct sink_cell {
     enum sink_cell_type type;
-    int64_t integer;
+    int64_t integer; // also of a time that comes as text: microseconds since 1970 UTC
     double float64;
     struct slice text; // of SINK_TEXT and SINK_BYTES; valid during the call
 };

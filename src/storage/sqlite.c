@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/database.h"
+#include "base/memory.h"
 #include "storage/sink.h"
 
 enum { MAX_TABLES = 32, BUSY_MS = 1000 };
@@ -76,8 +77,7 @@ static enum status sqlite_open(struct sink **out, const struct sink_params *para
     struct database_params database = {path, DATABASE_STORE, params->read_only, DATABASE_SYNC_NORMAL, BUSY_MS, ERR_STORAGE};
     sqlite3 *db;
     TRY(database_open(&db, &database, err));
-    struct sqlite_sink *self = calloc(1, sizeof *self);
-    if (!self) abort();
+    struct sqlite_sink *self = memory_new(1, sizeof *self);
     self->sink.ops = &sink_sqlite;
     self->db = db;
     *out = &self->sink;
@@ -461,9 +461,8 @@ static enum status query_err(struct sqlite_sink *self, struct err *err)
 static enum status each_row(struct sqlite_sink *self, sqlite3_stmt *statement, sink_row_fn *row, void *context, struct err *err)
 {
     int columns = sqlite3_column_count(statement), rc;
-    const char **names = calloc((size_t)columns + 1, sizeof *names);
-    struct sink_cell *cells = calloc((size_t)columns + 1, sizeof *cells);
-    if (!names || !cells) abort();
+    const char **names = memory_new((size_t)columns, sizeof *names);
+    struct sink_cell *cells = memory_new((size_t)columns, sizeof *cells);
     for (int i = 0; i < columns; i++) names[i] = sqlite3_column_name(statement, i);
     bool more = true;
     while (more && (rc = sqlite3_step(statement)) == SQLITE_ROW) {

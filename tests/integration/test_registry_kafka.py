@@ -193,12 +193,6 @@ def test_topic_of_confluents_registry_is_taken_over(registry, kafka):
     assert rewritten["deleted"] and rewritten["metadata"] == {"properties": {"owner": "me"}} and rewritten["references"]
 
 
-def writer_of(roles):
-    """The role that takes changes, when all others say that they do not."""
-    answers = [post(role.url, "who", '"int"' if False else fixed(1000)).status_code for role in roles]
-    return roles[answers.index(200)] if 200 in answers else None
-
-
 def is_writer(role):
     return "fdp_registry_writer 1" in get(role.url, "/metrics").text
 
@@ -289,10 +283,115 @@ class Registrars:
             assert versions == list(range(1, len(versions) + 1)) and len(versions) >= len(self.acknowledged) - len(self.threads)
 
 
+def restarted(registry, role):
+    """Another one at the same address."""
+    return registry("--set", f"streaming.registry.listen={role.url.removeprefix('http://')}")
+
+
 def test_writer_killed_under_load_loses_nothing_and_gives_no_id_twice(registry):
-    ports = [registry().url, registry().url]
-    roles = {url: None for url in ports}
-    assert roles
-    with Registrars(ports) as load:
-        load.wait_more(50)
-    load.verify(ports)
+    roles = [registry(), registry()]
+    urls = [role.url for role in roles]
+    with Registrars(urls) as load:
+        for _ in range(3):
+            load.wait_more(30)
+            writer = wait_writer(roles)
+            writer.stop(signal.SIGKILL)
+            roles.remove(writer)
+            load.wait_more(30)  # the other has taken over
+            roles.append(restarted(registry, writer))
+    load.verify(urls)
+
+
+def test_writer_stopped_under_load_changes_nothing_when_it_wakes(registry):
+    roles = [registry(), registry()]
+    urls = [role.url for role in roles]
+    with Registrars(urls) as load:
+        for _ in range(2):
+            load.wait_more(30)
+            writer = wait_writer(roles)
+            other = roles[1 - roles.index(writer)]
+            writer.process.send_signal(signal.SIGSTOP)
+            wait_writer([other])
+            load.wait_more(30)
+            writer.process.send_signal(signal.SIGCONT)
+            wait_for(lambda: not is_writer(writer), "the one that woke up knows that it is not the writer")
+            load.wait_more(30)
+    load.verify(urls)
+    # Whoever reads the topic from its beginning sees the same.
+    load.verify([registry().url])
+
+
+def test_broker_killed_under_load_loses_nothing(registry, kafka):
+    roles = [registry(), registry()]
+    urls = [role.url for role in roles]
+    with Registrars(urls) as load:
+        load.wait_more(30)
+        kafka.kill()
+        time.sleep(1)  # some requests are to fall into the gap
+        kafka.start()
+        load.wait_more(30)
+    load.verify(urls)
+    load.verify([registry().url])
+
+
+def test_start_without_the_broker_is_alive_and_waits(registry, kafka):
+    kafka.kill()
+    role = registry()
+    assert get(role.url, "/livez").status_code == 200
+    answer = get(role.url, "/readyz")
+    assert answer.status_code == 503 and kafka.bootstrap in answer.text
+    assert get(role.url, "/subjects").status_code == 503  # not an empty list
+    kafka.start()
+    wait_for(lambda: get(role.url, "/readyz").status_code == 200, "ready")
+    assert register(role.url, "s", '"int"') == 1
+    assert len([line for line in role.stderr().splitlines() if "does not answer" in line]) == 1
+
+
+def test_broker_lost_while_running_stops_changes_only(registry, kafka):
+    role = registry()
+    assert register(role.url, "s", '"int"') == 1
+    kafka.kill()
+    answer = wait_for(lambda: (ready := get(role.url, "/readyz")).status_code == 503 and ready, "not ready")
+    assert kafka.bootstrap in answer.text
+    assert get(role.url, "/subjects").json() == ["s"]
+    assert get(role.url, "/schemas/ids/1").json() == {"schema": '"int"'}
+    assert post(role.url, "s", '"int"').json() == {"id": 1}
+    began = time.monotonic()
+    for answer in [post(role.url, "s", '"long"'), get(role.url, "/schemas/ids/2")]:
+        assert answer.status_code == 500 and answer.json()["error_code"] == 50002
+    assert time.monotonic() - began < 2  # nobody waits for what is known to be gone
+    assert get(role.url, "/livez").status_code == 200
+    kafka.start()
+    wait_for(lambda: get(role.url, "/readyz").status_code == 200, "ready")
+    assert register(role.url, "s", '"long"') == 2
+
+
+@pytest.mark.parametrize("partitions, why", [(3, "3 partitions"), (1, "not compacted")])
+def test_topic_that_cannot_keep_schemas_is_refused(fdp, kafka, partitions, why):
+    kafka.create("_schemas", partitions)
+    done = fdp.use(stream=kafka).run("registry", *fdp.where(), "--set", "streaming.registry.listen=127.0.0.1:0")
+    assert done.returncode == 5 and "_schemas" in done.stderr and why in done.stderr, done.stderr
+
+
+def test_tools_read_schemas_from_the_topic_and_leave_nothing(fdp, registry, kafka):
+    fdp.use(stream=kafka)
+    assert json.loads(fdp("schemas", "list", *fdp.where(), "--json")) == []
+    assert kafka.topics() == []
+    role = registry()
+    wait_writer([role])
+    loaded = fdp("schemas", "load", *fdp.where(), "--set", f"streaming.registry.url={role.url}")
+    assert loaded == "3 new versions loaded\n"
+    client = SchemaRegistryClient({"url": role.url})
+    data = AvroSerializer(client, MISSION)(dict.fromkeys(MISSION_FIELDS) | {"id": "AAPL"}, SerializationContext("t", MessageField.VALUE))
+    kafka.create("t", 1)
+    producer = Producer({"bootstrap.servers": kafka.bootstrap})
+    producer.produce("t", data, "AAPL")
+    assert producer.flush(30) == 0
+    listed = json.loads(fdp("schemas", "list", *fdp.where(), "--json"))
+    assert [row["subject"] for row in listed] == ["t-value"] + [f"tickers.{kind}-value" for kind in ("crypto", "currency", "stocks")]
+    assert '"id":"AAPL"' in fdp("topics", "tail", "t", "-n", "1", *fdp.where()).replace(" ", "")
+    group = kafka.admin.describe_consumer_groups(["fdp-registry"])["fdp-registry"].result(30)
+    assert len(group.members) == 1
+    assert role.stop()[0] == 0
+    # Known schemas are read without any registry.
+    assert len(json.loads(fdp("schemas", "list", *fdp.where(), "--json"))) == 4
