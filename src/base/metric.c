@@ -177,15 +177,45 @@ void metric_set(struct metric *metric, double value)
     atomic_store_explicit(&metric->value, value, memory_order_relaxed);
 }
 
+static size_t bucket_of(double ns)
+{
+    size_t i = 0;
+    while (i < BOUNDS && ns > (double)bounds_ns[i]) i++;
+    return i;
+}
+
+static void add_sum(struct metric *metric, double seconds, uint64_t count)
+{
+    double sum = atomic_load_explicit(&metric->sum, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(&metric->sum, &sum, sum + seconds, memory_order_relaxed, memory_order_relaxed)) continue;
+    atomic_fetch_add_explicit(&metric->count, count, memory_order_relaxed);
+}
+
 void metric_observe_many_ns(struct metric *metric, int64_t ns, uint64_t count)
 {
     if (ns < 0) ns = 0; // a clock that was set back
-    size_t i = 0;
-    while (i < BOUNDS && ns > bounds_ns[i]) i++;
-    atomic_fetch_add_explicit(&metric->buckets[i], count, memory_order_relaxed);
-    double sum = atomic_load_explicit(&metric->sum, memory_order_relaxed), add = (double)ns / 1e9 * (double)count;
-    while (!atomic_compare_exchange_weak_explicit(&metric->sum, &sum, sum + add, memory_order_relaxed, memory_order_relaxed)) continue;
-    atomic_fetch_add_explicit(&metric->count, count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&metric->buckets[bucket_of((double)ns)], count, memory_order_relaxed);
+    add_sum(metric, (double)ns / 1e9 * (double)count, count);
+}
+
+void metric_observe_since_us(struct metric *metric, int64_t now_us, const int64_t *moments_us, const uint8_t *null, uint32_t count)
+{
+    uint64_t counts[BOUNDS + 1] = {0}, total = 0;
+    double sum = 0, last = -1; // as doubles: moments come from outside, and their difference must not overflow
+    size_t bucket = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (null[i]) continue;
+        double ns = ((double)now_us - (double)moments_us[i]) * 1000;
+        if (ns < 0) ns = 0;
+        if (ns != last) bucket = bucket_of(ns);
+        last = ns;
+        counts[bucket]++;
+        total++;
+        sum += ns;
+    }
+    for (size_t i = 0; i <= BOUNDS; i++)
+        if (counts[i]) atomic_fetch_add_explicit(&metric->buckets[i], counts[i], memory_order_relaxed);
+    add_sum(metric, sum / 1e9, total);
 }
 
 void metric_observe_ns(struct metric *metric, int64_t ns)

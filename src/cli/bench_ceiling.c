@@ -14,7 +14,8 @@ enum { BATCH_ROWS = 1000 };
 
 static const char insert_sql[] =
     "INSERT INTO stocks (id, price, time, change, change_percent, exchange, market_hours, price_hint, source_api,"
-    " event_id, quote_type, ingestion_ts, _source, _offset) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    " event_id, quote_type, ingestion_ts, _source, _offset, day_volume, currency, day_high, day_low, open_price, previous_close, bid, ask,"
+    " last_size, short_name) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 static void bind_row(sqlite3_stmt *insert, uint64_t i, char event_id[17])
 {
@@ -34,6 +35,7 @@ static void bind_row(sqlite3_stmt *insert, uint64_t i, char event_id[17])
     sqlite3_bind_int64(insert, 12, 1786622589000123 + (int64_t)i * 1000);
     sqlite3_bind_int64(insert, 13, 1 + (int64_t)i % 3);
     sqlite3_bind_int64(insert, 14, (int64_t)i);
+    sqlite3_bind_int64(insert, 15, 10000000 + (int64_t)i); // the other nine stay null, as in most quotes
 }
 
 static enum status insert_all(sqlite3 *db, uint64_t rows, struct err *err)
@@ -80,8 +82,8 @@ static void fill(struct batch *records, uint64_t from)
     static const char *const symbols[] = {"AAPL", "MSFT", "NVDA", "SPY", "GOOGL"};
     batch_reset(records);
     for (uint64_t i = from; i < from + BATCH_ROWS; i++) {
-        // As long as a record of version 1 on average; what is inside does not matter to the log.
-        static const char value[100] = {0};
+        // As long as a record on average; what is inside does not matter to the log.
+        static const char value[114] = {0};
         uint32_t row = batch_row_begin(records);
         batch_set_slice(records, RECORD_KEY, row, slice_of(symbols[i % 5]));
         batch_set_slice(records, RECORD_VALUE, row, (struct slice){value, sizeof value});

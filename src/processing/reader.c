@@ -386,8 +386,8 @@ static enum status process_records(struct worker *self, struct job *job, struct 
 static void observe_stream(struct worker *self, const struct job *job)
 {
     const struct batch *records = job->work->records;
-    for (uint32_t row = 0; row < records->rows; row++)
-        metric_observe_ns(self->metrics->stage_stream, (job->polled_us - records->columns[RECORD_TIMESTAMP].int64[row]) * 1000);
+    const struct column *published = &records->columns[RECORD_TIMESTAMP];
+    metric_observe_since_us(self->metrics->stage_stream, job->polled_us, published->int64, published->null, records->rows);
 }
 
 // Until something has to be done about a slot that waits.

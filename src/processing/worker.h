@@ -21,7 +21,7 @@ enum { WORKER_JOBS = 2 }; // of records: one is filled while the other is writte
 // Shared by all workers of the process.
 struct process_metrics {
     struct metric *stored, *quarantined, *filtered, *skipped, *batches, *batch_rows, *write_errors, *queue_fill, *fenced, *partitions;
-    struct metric *stage_stream, *stage_process, *stage_write, *end_to_end;
+    struct metric *stage_stream, *stage_process, *stage_write, *stage_commit, *end_to_end;
 };
 
 enum slot_state {

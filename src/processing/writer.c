@@ -7,6 +7,7 @@
 #include "avro/framing.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "model/record.h"
 #include "processing/worker.h"
 
 static const char component[] = "processing";
@@ -164,14 +165,16 @@ static void cut_stale(struct worker *self, struct job *unit)
 static void observe_commit(struct worker *self, const struct job *unit)
 {
     int64_t now_us = clock_now_us();
+    const struct batch *records = unit->work->records;
+    const struct column *published = &records->columns[RECORD_TIMESTAMP];
+    metric_observe_since_us(self->metrics->stage_commit, now_us, published->int64, published->null, records->rows);
     const char *const *names;
     uint32_t table_count = pipeline_tables(unit->pipeline, &names);
     for (uint32_t i = 0; i < table_count; i++) {
         const struct batch *rows = unit->work->rows[i];
         int column = row_type_column(rows->type, SLICE("ingestion_ts"));
-        for (uint32_t row = 0; column >= 0 && row < rows->rows; row++)
-            if (!batch_is_null(rows, (uint32_t)column, row))
-                metric_observe_ns(self->metrics->end_to_end, (now_us - rows->columns[column].int64[row]) * 1000);
+        if (column >= 0)
+            metric_observe_since_us(self->metrics->end_to_end, now_us, rows->columns[column].int64, rows->columns[column].null, rows->rows);
         if (rows->rows && self->params->stored) self->params->stored(self->params->context, names[i], rows);
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The connection of the PostgreSQL store: making it, waiting on it, noticing that it is gone.
 #include <errno.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,9 +48,17 @@ void postgres_lose(struct postgres *self)
 
 // --- Waiting ---
 
+// TLS may have taken more from the socket than was asked for: then there is something to read and nothing to wait for.
+static bool is_read_already(PGconn *conn)
+{
+    SSL *tls = PQsslStruct(conn, "OpenSSL");
+    return tls && SSL_pending(tls) > 0;
+}
+
 // Waits until the socket can be read or, with `out`, written. False when the server was silent for too long, or the connection is gone.
 static bool wait_for(struct postgres *self, bool out)
 {
+    if (is_read_already(self->conn) && PQconsumeInput(self->conn)) return true;
     struct pollfd socket = {.fd = PQsocket(self->conn), .events = (short)(out ? POLLIN | POLLOUT : POLLIN)};
     int64_t deadline_ns = clock_deadline_ms(self->patient ? INT64_MAX : self->statement_timeout_ms + SILENCE_GRACE_MS);
     int ready;

@@ -25,7 +25,7 @@ struct writing {
     struct sink_fault *fault;
     struct err *err;
     struct step *steps;
-    uint32_t step_count, copy_count; // the COPYs come first
+    uint32_t step_count, copy_count; // every COPY comes first
     uint32_t done;                   // steps that the server has finished
     bool taking;                     // the server takes the data of the COPY that runs
     bool in_doubt;                   // all of the message may have been sent

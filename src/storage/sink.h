@@ -69,7 +69,7 @@ struct sink_write {
     uint32_t table_count;
     const struct batch *rejects; // of reject_row_type; may be NULL
     const struct sink_advance *advances;
-    uint32_t advance_count;             // sorted by id
+    uint32_t advance_count;              // sorted by id
     const struct sink_redrive *redrives; // sorted by entry; an entry that is not waiting any more is SINK_FAULT_FENCED
     uint32_t redrive_count;
 };

@@ -377,7 +377,7 @@ static enum column_type type_of_declaration(const char *declared)
 {
     if (!sqlite3_stricmp(declared, "TIMESTAMP")) return COLUMN_TIMESTAMP;
     if (!sqlite3_strlike("%INT%", declared, 0)) return COLUMN_INT64;
-    if (!sqlite3_strlike("%DOUB%", declared, 0) || !sqlite3_strlike("%REAL%", declared, 0) || !sqlite3_strlike("%FLOA%", declared, 0))
+    if (!sqlite3_strlike("%DOUBLE%", declared, 0) || !sqlite3_strlike("%REAL%", declared, 0) || !sqlite3_strlike("%FLOA%", declared, 0))
         return COLUMN_DOUBLE;
     return sqlite3_strlike("%BLOB%", declared, 0) ? COLUMN_TEXT : COLUMN_BYTES;
 }

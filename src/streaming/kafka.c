@@ -64,10 +64,20 @@ static void end_membership(struct kafka *kafka)
     }
 }
 
+static void end_reading(struct kafka *kafka)
+{
+    struct kafka_consumer *consumer = &kafka->consumer;
+    struct err err;
+    for (uint32_t i = 0; i < consumer->partition_count; i++) kafka_partition_stop(consumer->partitions[i]);
+    if (kafka_apply(kafka, false, &err) != OK && kafka->log)
+        log_err(kafka->log, LOG_DEBUG, "streaming", "reading does not end by itself", &err);
+}
+
 void kafka_consumer_close(struct kafka *kafka)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
     bool member = consumer->joined;
+    if (consumer->client) end_reading(kafka);
     while (consumer->partition_count) kafka_partition_remove(consumer, consumer->partitions[0]);
     consumer->sought = consumer->joined = consumer->group_troubled = false;
     consumer->trouble.status = OK;

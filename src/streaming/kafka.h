@@ -72,6 +72,7 @@ struct kafka_partition {
     int32_t number;
     bool given; // by the group
     enum kafka_reading reading;
+    rd_kafka_queue_t *queue; // of this partition in the client, which is forwarded to `records`; NULL before it is read
     int64_t source;
     int64_t next;  // offset of the next record to hand out
     int64_t end;   // at least next: up to here there are no records
@@ -106,7 +107,7 @@ struct kafka_consumer {
     uint32_t change_count, next_change;
     struct err trouble; // RETRY: why nothing comes; status is OK when nothing is wrong
     bool group_troubled;
-    bool suspicious; // the client says that some topic is gone
+    bool suspicious;  // the client says that some topic is gone
     atomic_bool down; // no broker answers
     rd_kafka_message_t *slice[KAFKA_SLICE];
     struct kafka_pump pump;
@@ -230,6 +231,8 @@ void kafka_headers_read(const rd_kafka_headers_t *from, struct buf *out);
 
 struct kafka_partition *kafka_partition_find(const struct kafka_consumer *consumer, const char *topic, int32_t number);
 struct kafka_partition *kafka_partition_add(struct kafka *kafka, const char *topic, int32_t number);
+// It is not read any more, once kafka_apply has told the client.
+void kafka_partition_stop(struct kafka_partition *partition);
 void kafka_partition_remove(struct kafka_consumer *consumer, struct kafka_partition *partition);
 // Tells the client which partitions are read now, and where. All that it has are given to it anew with `anew`.
 enum status kafka_apply(struct kafka *kafka, bool anew, struct err *err) MUST_CHECK;

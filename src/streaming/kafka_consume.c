@@ -50,9 +50,16 @@ struct kafka_partition *kafka_partition_add(struct kafka *kafka, const char *top
     return partition;
 }
 
+void kafka_partition_stop(struct kafka_partition *partition)
+{
+    partition->troubled = false;
+    partition->reading = partition->reading == KAFKA_IDLE || partition->reading == KAFKA_SOUGHT ? KAFKA_IDLE : KAFKA_ENDED;
+}
+
 void kafka_partition_remove(struct kafka_consumer *consumer, struct kafka_partition *partition)
 {
     if (partition->lag) metric_set(partition->lag, 0);
+    if (partition->queue) rd_kafka_queue_destroy(partition->queue);
     for (uint32_t i = 0; i < consumer->partition_count; i++)
         if (consumer->partitions[i] == partition) consumer->partitions[i] = consumer->partitions[--consumer->partition_count];
     free(partition);
@@ -82,18 +89,6 @@ static bool enters(enum kafka_reading reading, bool anew)
     return reading == KAFKA_SOUGHT || reading == KAFKA_MOVED || (anew && reading == KAFKA_READ);
 }
 
-// Their records go to our queue. Before the first one can come, and again once they are assigned: the client forgets it when it ends reading,
-// which it has done by then; what came meanwhile is moved over.
-static void forward(struct kafka_consumer *consumer, const rd_kafka_topic_partition_list_t *list)
-{
-    for (int i = 0; i < list->cnt; i++) {
-        rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(consumer->client, list->elems[i].topic, list->elems[i].partition);
-        if (!queue) continue;
-        rd_kafka_queue_forward(queue, consumer->records);
-        rd_kafka_queue_destroy(queue);
-    }
-}
-
 static void settle(struct kafka_consumer *consumer)
 {
     rd_kafka_topic_partition_list_t *read = rd_kafka_topic_partition_list_new((int)consumer->partition_count);
@@ -111,24 +106,42 @@ static void settle(struct kafka_consumer *consumer)
     consumer->sought = false;
 }
 
+// What comes for a partition goes to our queue from before the first record. Its queue is kept, since a topic that is deleted cannot be looked
+// up any more, and what then remains in the queue would keep the client from ever being destroyed.
+static void take_queue(struct kafka_consumer *consumer, struct kafka_partition *partition)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(consumer->client, partition->topic, partition->number);
+    if (!queue) return;
+    rd_kafka_queue_forward(queue, consumer->records);
+    if (partition->queue) rd_kafka_queue_destroy(partition->queue);
+    partition->queue = queue;
+}
+
+// The client forgets where to put what comes when it ends reading, so it is told again; what came meanwhile is moved over.
+static void forward(struct kafka_consumer *consumer)
+{
+    for (uint32_t i = 0; i < consumer->partition_count; i++)
+        if (consumer->partitions[i]->queue) rd_kafka_queue_forward(consumer->partitions[i]->queue, consumer->records);
+}
+
 enum status kafka_apply(struct kafka *kafka, bool anew, struct err *err)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
     rd_kafka_topic_partition_list_t *out = rd_kafka_topic_partition_list_new((int)consumer->partition_count);
     rd_kafka_topic_partition_list_t *in = rd_kafka_topic_partition_list_new((int)consumer->partition_count);
     for (uint32_t i = 0; i < consumer->partition_count; i++) {
-        const struct kafka_partition *partition = consumer->partitions[i];
+        struct kafka_partition *partition = consumer->partitions[i];
         if (leaves(partition->reading, anew)) rd_kafka_topic_partition_list_add(out, partition->topic, partition->number);
         if (!enters(partition->reading, anew)) continue;
+        take_queue(consumer, partition);
         rd_kafka_topic_partition_list_add(in, partition->topic, partition->number)->offset = partition->next;
     }
-    forward(consumer, in);
-    // In a rebalance the client waits for the call even when there is nothing to say.
+    // In a rebalance the client waits for the calls even when there is nothing to say. When the second returns, the first has been done.
     enum status status = OK;
     if (out->cnt || anew) status = kafka_error(kafka, rd_kafka_incremental_unassign(consumer->client, out), "end reading", err);
-    if (status == OK && (in->cnt || anew))
+    if (status == OK && (out->cnt || in->cnt || anew))
         status = kafka_error(kafka, rd_kafka_incremental_assign(consumer->client, in), "begin reading", err);
-    forward(consumer, in);
+    forward(consumer);
     rd_kafka_topic_partition_list_destroy(out);
     rd_kafka_topic_partition_list_destroy(in);
     if (status == OK) settle(consumer);
@@ -159,8 +172,7 @@ enum status kafka_unseek(struct stream *stream, const char *topic, int32_t parti
     struct kafka_consumer *consumer = &kafka_of(stream)->consumer;
     struct kafka_partition *place = kafka_partition_find(consumer, topic, partition);
     if (!place) return OK;
-    place->troubled = false;
-    place->reading = place->reading == KAFKA_IDLE || place->reading == KAFKA_SOUGHT ? KAFKA_IDLE : KAFKA_ENDED;
+    kafka_partition_stop(place);
     consumer->sought = true;
     return OK;
 }

@@ -44,8 +44,8 @@ static void give(struct kafka *kafka, const rd_kafka_topic_partition_t *item)
 static void take_back(struct kafka_consumer *consumer, struct kafka_partition *partition)
 {
     if (!partition->given) return;
-    partition->given = partition->troubled = false;
-    partition->reading = partition->reading == KAFKA_IDLE || partition->reading == KAFKA_SOUGHT ? KAFKA_IDLE : KAFKA_ENDED;
+    partition->given = false;
+    kafka_partition_stop(partition);
     add_change(consumer, partition->topic, partition->number, false);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How near the PostgreSQL store comes to PostgreSQL: write() against a bare libpq loop that sends the same rows, encoded beforehand, with
 // COPY (FORMAT binary), 10,000 rows a transaction; one transaction of each in turn, as the machine is not the same from one second to the
-// next. bench_copy URL [ROWS]; makes and drops a schema of its own.
+// next. bench_copy URL [ROWS [bare]]; with "bare" the loop alone, which is the ceiling of the scaled-out bench (scaled.py). Makes and drops a
+// schema of its own.
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +11,17 @@
 #include "base/clock.h"
 #include "model/config.h"
 #include "storage/sink.h"
+#include "tick.h"
 
 enum { BATCH_ROWS = 10000, BATCHES = 8, PIECE_BYTES = 64 << 10 };
 
+static const char create_sql[] =
+    "CREATE TABLE ticks (id text NOT NULL, price double precision NOT NULL, time timestamptz NOT NULL, change double precision,"
+    " change_percent double precision, exchange text, market_hours integer, price_hint text, source_api text, event_id text,"
+    " quote_type integer, ingestion_ts timestamptz, _source integer NOT NULL, _offset bigint NOT NULL)";
+
 static const char copy_sql[] =
-    "COPY stocks (id, price, time, change, change_percent, exchange, market_hours, price_hint, source_api, event_id, quote_type, ingestion_ts,"
+    "COPY ticks (id, price, time, change, change_percent, exchange, market_hours, price_hint, source_api, event_id, quote_type, ingestion_ts,"
     " _source, _offset) FROM STDIN (FORMAT binary)";
 
 struct bench {
@@ -56,23 +63,23 @@ static void run(PGconn *conn, const char *sql)
 
 static void fill(struct batch *batch, const struct sink_partition *partition, uint64_t from)
 {
-    static const char *const symbols[] = {"AAPL", "MSFT", "NVDA", "SPY", "GOOGL"};
     for (uint32_t i = 0; i < BATCH_ROWS; i++) {
-        uint64_t n = from + i;
+        struct tick tick;
+        tick_make(from + i, &tick);
+        const char *event = arena_copy(&batch->arena, tick.event_id, 16), *id = arena_copy(&batch->arena, tick.id, sizeof tick.id);
         uint32_t row = batch_row_begin(batch);
-        batch_set_slice(batch, 0, row, slice_of(symbols[n % 5]));
-        batch_set_double(batch, 1, row, 305.76 + (double)(n % 1000) / 100);
-        batch_set_int64(batch, 2, row, 1786622589000000 + (int64_t)n * 1000);
-        batch_set_double(batch, 3, row, -0.77);
-        batch_set_double(batch, 4, row, -0.7046327);
+        batch_set_slice(batch, 0, row, slice_of(id));
+        batch_set_double(batch, 1, row, tick.price);
+        batch_set_int64(batch, 2, row, tick.time_us);
+        batch_set_double(batch, 3, row, tick.change);
+        batch_set_double(batch, 4, row, tick.change_percent);
         batch_set_slice(batch, 5, row, SLICE("NMS"));
         batch_set_int64(batch, 6, row, 1);
         batch_set_slice(batch, 7, row, SLICE("2"));
         batch_set_slice(batch, 8, row, SLICE("yahoo:stream"));
-        const char *event = arena_printf(&batch->arena, "%016llx", (unsigned long long)(n * 0x9e3779b97f4a7c15u));
         batch_set_slice(batch, 9, row, (struct slice){event, 16});
         batch_set_int64(batch, 10, row, 8);
-        batch_set_int64(batch, 11, row, 1786622589000123 + (int64_t)n * 1000);
+        batch_set_int64(batch, 11, row, tick.ingestion_us);
         batch->source[row] = partition->id;
         batch_row_commit(batch);
     }
@@ -137,7 +144,7 @@ static void ours(struct bench *bench, uint64_t number)
     int64_t *next = &bench->partition.next_offset;
     struct batch *batch = bench->batches[number % BATCHES];
     for (uint32_t row = 0; row < BATCH_ROWS; row++) batch->offset[row] = *next + row;
-    struct sink_table table = {"stocks", batch};
+    struct sink_table table = {"ticks", batch};
     struct sink_advance advance = {.id = bench->partition.id,
                                    .epoch = bench->partition.epoch,
                                    .from_offset = *next,
@@ -181,17 +188,21 @@ static void print(const char *name, const struct times *times, uint64_t count, d
            times->cpu_seconds * 1e6 / rows);
 }
 
-static void compare(struct bench *bench)
+// Both in turn, or the bare loop alone.
+static void compare(struct bench *bench, bool alone)
 {
     struct times times[2] = {0};
+    double total[2], median[2];
     for (int k = 0; k < 2; k++)
         if (!(times[k].ns = calloc(bench->transactions, sizeof *times[k].ns))) abort();
     for (uint64_t i = 0; i < bench->transactions; i++)
-        for (uint64_t k = i; k < i + 2; k++) measure(bench, k % 2 ? ours : bare, i, &times[k % 2]);
-    double total[2], median[2];
+        for (uint64_t k = i; k < i + 2; k++)
+            if (k % 2 == 0 || !alone) measure(bench, k % 2 ? ours : bare, i, &times[k % 2]);
     print("bare", &times[0], bench->transactions, &total[0], &median[0]);
-    print("write()", &times[1], bench->transactions, &total[1], &median[1]);
-    printf("ratio %.3f, %.3f at the median\n", total[0] / total[1], median[0] / median[1]);
+    if (!alone) {
+        print("write()", &times[1], bench->transactions, &total[1], &median[1]);
+        printf("ratio %.3f, %.3f at the median\n", total[0] / total[1], median[0] / median[1]);
+    }
     for (int k = 0; k < 2; k++) free(times[k].ns);
 }
 
@@ -213,11 +224,12 @@ static void set_up(struct bench *bench, const char *server)
     struct sink_params params = {.config = config};
     check(sink_open(&bench->sink, &params, &err), &err);
     check(bench->sink->ops->migrate(bench->sink, &err), &err);
+    run(bench->conn, create_sql);
     bench->partition = (struct sink_partition){.group = "bench", .topic = "bench"};
     check(bench->sink->ops->claim(bench->sink, &bench->partition, &err), &err);
     arena_init(&arena, 0);
-    check(bench->sink->ops->table(bench->sink, "stocks", &arena, &type, &err), &err);
-    bench->type = (struct row_type){"stocks", 12, type->columns}; // those of version 1
+    check(bench->sink->ops->table(bench->sink, "ticks", &arena, &type, &err), &err);
+    bench->type = *type;
     for (int i = 0; i < BATCHES; i++) {
         bench->batches[i] = batch_new(&bench->type, BATCH_ROWS);
         fill(bench->batches[i], &bench->partition, (uint64_t)i * BATCH_ROWS);
@@ -228,12 +240,12 @@ static void set_up(struct bench *bench, const char *server)
 int main(int argc, char **argv)
 {
     struct bench bench = {0};
-    if (argc < 2) return fprintf(stderr, "usage: bench_copy URL [ROWS]\n"), 2;
+    if (argc < 2) return fprintf(stderr, "usage: bench_copy URL [ROWS [bare]]\n"), 2;
     bench.transactions = (argc > 2 ? strtoull(argv[2], NULL, 10) : 2000000) / BATCH_ROWS;
     if (!bench.transactions) stop("at least 10000 rows");
     set_up(&bench, argv[1]);
     ours(&bench, 0); // makes the plan
-    compare(&bench);
+    compare(&bench, argc > 3 && !strcmp(argv[3], "bare"));
     run(bench.conn, "SET client_min_messages = error; DROP SCHEMA fdp_bench CASCADE");
     return 0;
 }

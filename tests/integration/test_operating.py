@@ -24,7 +24,7 @@ class Pipeline:
             fdp.use(stream=kafka, store=postgres)
             registry = fdp.role("registry").address("registry")
             fdp.settings += ["--set", f"streaming.registry.url={registry}"]
-            fdp("schemas", "load", *fdp.where())
+            wait_for(lambda: fdp.run("schemas", "load", *fdp.where()).returncode == 0, "the registry has been elected")
 
     def __call__(self, *args, code=0, stdin=None):
         return self.fdp(*args, *self.fdp.where(), code=code, stdin=stdin)

@@ -62,14 +62,16 @@ def records(kafka):
 
 @pytest.fixture
 def registry(fdp, kafka):
-    """Starts a registry on the broker; gives its role, with its url."""
+    """Starts a registry on the broker; gives its role, with its url. They end in order, so that the group has no members then."""
     fdp.use(stream=kafka)
 
     def start(*args):
         role = fdp.role("registry", *QUICK, *args)
         role.url = role.address("registry")
         return role
-    return start
+    yield start
+    for role in fdp.running:
+        role.stop()
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ static void test_write_without_an_answer_ends_and_the_truth_is_told(void **state
     sink_close(wire->sink);
     assert_ok(store_open_at(wire->store, wire->url, &wire->sink, &err), &err);
     write_for_good(wire, 1);
-    // The answers to three COPYs, and a little of what comes last.
+    // The answers to every COPY, and a little of what comes last.
     proxy_arm(&wire->proxy, DOWN, measure(wire, DOWN) - 30, false);
     struct sink_partition before = wire->partition;
     write_begin(wire, ROWS);
