@@ -103,6 +103,8 @@ class Kafka(Server):
         until its session ends) is replaced."""
         self.start()
         if not self._emptied():
+            # A client with questions to a broker that is no more may abort the whole process: it goes first.
+            self.__dict__.pop("admin", None)
             self._run("wipe")
             self.start()
 
@@ -110,8 +112,9 @@ class Kafka(Server):
         from confluent_kafka import KafkaException
         try:
             groups = [group.group_id for group in self.admin.list_consumer_groups().result().valid]
-            for future in self.admin.delete_consumer_groups(groups).values() if groups else ():
-                future.result()
+            deleted = list(self.admin.delete_consumer_groups(groups).values()) if groups else []
+            if any([future.exception() for future in deleted]):  # all have been answered before anything else happens
+                return False
             end = time.monotonic() + deadline
             while topics := self.topics():
                 for future in self.admin.delete_topics(topics).values():

@@ -31,6 +31,7 @@ struct job {
     struct sink_advance *advances; // when it comes back: of what was committed
     uint32_t advance_count;
     int64_t polled_us;
+    int64_t committed_us; // not 0 when it comes back: its rows were committed then, and nobody has observed that yet
 
     // JOB_CLAIM
     struct sink_partition *claims; // to be claimed; when it comes back, the first `claimed` of them are

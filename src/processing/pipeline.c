@@ -267,6 +267,7 @@ enum status pipeline_run(struct pipeline *self, struct work *work, const struct 
     uint32_t hint = 0;
     for (uint32_t row = 0; row < work->records->rows; row++) {
         const struct pipeline_source *source = source_of(sources, source_count, work->records->source[row], &hint);
+        work->waiting = row;
         TRY(decode_record(self, work, row, source, err));
     }
     for (uint32_t i = 0; i < self->topic_count; i++) TRY(route_topic(self, work, i, err));

@@ -48,6 +48,7 @@ struct work {
     struct batch *rejects;  // of reject_row_type
     struct batch **ticks;   // one per topic: the decoded records that are not rejected
     uint32_t **tick_record; // for each of them its row in `records`
+    uint32_t waiting;       // after RETRY: the record whose schema cannot be had now
 };
 
 struct work *pipeline_work_new(const struct pipeline *pipeline, uint32_t capacity);

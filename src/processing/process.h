@@ -22,7 +22,7 @@ struct process_params {
     // Nobody else reads with this group: start with what waits, and end when all is read.
     bool alone;
     bool (*stopping)(void *context); // asked while the start waits for the stream or the store; true ends the wait
-    // Called after every commit with the rows of each table, on a writer's thread; may be NULL.
+    // Called after every commit with the rows of each table, on a worker's thread; may be NULL.
     void (*stored)(void *context, const char *table, const struct batch *rows);
     void *context; // of both
 };

@@ -14,7 +14,8 @@ enum {
     IDLE_POLL_MS = 500, // how often an idle reader looks around
     HINT_INTERVAL_MS = 1000,
     RETRY_MIN_MS = 250, // of a partition that cannot be worked on
-    RETRY_MAX_MS = 30000,
+    RETRY_MAX_MS = 5000,
+    COLLECT_BYTES = 4 << 20, // of a batch that stays open while the writer works
 };
 
 // --- Slots ---
@@ -212,7 +213,6 @@ static enum status begin_reading(struct worker *self, struct slot *slot, const s
     slot->last_crc = claim->last_crc;
     slot->state = check ? SLOT_CHECKING : SLOT_READING;
     if (!atomic_load(&self->settled)) self->backlog += (uint64_t)(marks.high - claim->next_offset);
-    if (!check) calm(self, slot);
     return OK;
 }
 
@@ -234,10 +234,7 @@ static enum status take_claims(struct worker *self, struct job *job, struct err 
 static enum status check_identity(struct worker *self, struct slot *slot, const struct batch *records, uint32_t row, struct err *err)
 {
     slot->state = SLOT_READING;
-    if (records->columns[RECORD_TIMESTAMP].int64[row] == slot->last_timestamp_us && position_crc(records, row) == slot->last_crc) {
-        calm(self, slot);
-        return OK;
-    }
+    if (records->columns[RECORD_TIMESTAMP].int64[row] == slot->last_timestamp_us && position_crc(records, row) == slot->last_crc) return OK;
     const char *topic = topic_name(self, slot->topic);
     enum status status =
         err_set(err, FATAL, ERR_STREAM,
@@ -274,7 +271,9 @@ static void note_stored(struct worker *self, const struct job *job)
 {
     for (uint32_t i = 0; i < job->advance_count; i++) {
         struct slot *slot = slot_of(self, job->advances[i].id);
-        if (slot) slot->stored_offset = job->advances[i].to_offset;
+        if (!slot) continue;
+        slot->stored_offset = job->advances[i].to_offset;
+        calm(self, slot);
     }
     self->hint_due = true;
 }
@@ -313,6 +312,7 @@ static enum status take_answers(struct worker *self, int64_t deadline_ns, struct
             TRY(take_claims(self, job, err));
             continue;
         }
+        if (job->committed_us) worker_observe(self, job);
         self->free_jobs[self->free_count++] = job;
         note_stored(self, job);
         TRY(take_losses(self, job, err));
@@ -350,10 +350,9 @@ static enum status follow_ends(struct worker *self, struct job *job, struct err 
         if (!position) continue;
         int64_t end;
         TRY(self->stream->ops->end(self->stream, topic_name(self, slot->topic), slot->partition, &end, err));
-        if (slot->state == SLOT_CHECKING && end >= position->next_offset) {
-            slot->state = SLOT_READING; // the record is gone (compacted): there is nothing to compare
-            calm(self, slot);
-        }
+        // At the end without the record that was to be compared: it is gone (compacted).
+        if (slot->state == SLOT_CHECKING && end >= position->next_offset) slot->state = SLOT_READING;
+        if (end == position->next_offset && slot->stored_offset == end) calm(self, slot); // nothing is left that could go wrong
         if (end <= position->next_offset) continue;
         struct sink_advance *advance = &job->advances[job->advance_count++];
         *advance = (struct sink_advance){.id = position->id,
@@ -366,18 +365,37 @@ static enum status follow_ends(struct worker *self, struct job *job, struct err 
     return OK;
 }
 
+// A record whose schema cannot be had now is read again later, with all that follows it in its partition; other partitions go on.
+static void hold(struct worker *self, struct work *work, const struct err *why)
+{
+    const struct batch *records = work->records;
+    int64_t source = records->source[work->waiting], from = records->offset[work->waiting];
+    for (uint32_t row = 0; row < records->rows; row++) self->keep[row] = records->source[row] != source || records->offset[row] < from;
+    batch_cut(work->records, self->keep);
+    slot_of(self, source)->held = true;
+    self->schema_err = *why;
+}
+
+// What comes before those records is on its way to the writer already, and so before the claim.
+static enum status put_off_held(struct worker *self, struct err *err)
+{
+    for (uint32_t i = 0; i < self->slot_count; i++) {
+        struct slot *slot = &self->slots[i];
+        if (!slot->held) continue;
+        slot->held = false;
+        TRY(self->stream->ops->unseek(self->stream, topic_name(self, slot->topic), slot->partition, err));
+        put_off(self, slot, &self->schema_err);
+    }
+    return OK;
+}
+
 static enum status process_records(struct worker *self, struct job *job, struct err *err)
 {
-    struct backoff backoff = {0};
     int64_t began_ns = clock_mono_ns();
     enum status status;
-    while ((status = pipeline_run(self->pipeline, job->work, self->positions.sources, self->positions.count, err)) == RETRY) {
-        if (!halt_back_off(self->halt, &backoff, "waiting for a schema", err)) return RETRY;
-        struct err ignored;
-        (void)!self->stream->ops->poll(self->stream, NULL, 0, &ignored); // stay in the group
-    }
+    while ((status = pipeline_run(self->pipeline, job->work, self->positions.sources, self->positions.count, err)) == RETRY)
+        hold(self, job->work, err);
     if (status != OK) return status;
-    halt_back_on(self->halt, &backoff, "the schema is there, going on");
     metric_observe_ns(self->metrics->stage_process, clock_mono_ns() - began_ns);
     job->advance_count = positions_advance(&self->positions, job->work, job->advances);
     return OK;
@@ -399,14 +417,28 @@ static int64_t poll_deadline(const struct worker *self)
     return deadline_ns;
 }
 
+// As long as the writer is at work the batch stays open: what comes meanwhile goes into the next transaction, not into one after it.
+static enum status collect(struct worker *self, struct batch *records, struct err *err)
+{
+    enum status status = OK;
+    atomic_store(&self->collecting, true);
+    while (status == OK && self->free_count < WORKER_JOBS && !queue_fill(self->answered) && !batch_full(records) &&
+           records->arena.used_bytes < COLLECT_BYTES)
+        status = self->stream->ops->poll(self->stream, records, clock_deadline_ms(IDLE_POLL_MS), err);
+    atomic_store(&self->collecting, false);
+    return status == FATAL ? FATAL : OK; // the next poll says the rest again
+}
+
 // Fills a job. OK when there is something to write in it, AGAIN when there is not.
 static enum status read_job(struct worker *self, struct job *job, struct err *err)
 {
     struct batch *records = job->work->records;
     job_reserve(job, self->positions.count);
     job->advance_count = job->loss_count = 0;
+    job->committed_us = 0;
     batch_reset(records);
     enum status status = self->stream->ops->poll(self->stream, records, poll_deadline(self), err);
+    if (status == OK) TRY(collect(self, records, err));
     if (status != OK && status != AGAIN) return status;
     atomic_store(&self->stream_down, false);
     halt_back_on(self->halt, &self->stream_backoff, "the stream gives records again");
@@ -434,7 +466,7 @@ static void send(struct worker *self, struct job *job)
 // Everything that the group gave is being read, and nothing is on its way.
 static bool all_quiet(const struct worker *self)
 {
-    bool quiet = self->given && !self->claiming && self->free_count == WORKER_JOBS;
+    bool quiet = !self->claiming && self->free_count == WORKER_JOBS;
     for (uint32_t i = 0; i < self->slot_count && quiet; i++) quiet = self->slots[i].state == SLOT_READING;
     return quiet;
 }
@@ -477,6 +509,7 @@ static enum status turn(struct worker *self, bool *done, struct err *err)
     if (self->free_count) {
         status = read_job(self, self->free_jobs[self->free_count - 1], err);
         if (status == OK) send(self, self->free_jobs[self->free_count - 1]);
+        if (status == OK || status == AGAIN) TRY(put_off_held(self, err));
     } else {
         status = self->stream->ops->poll(self->stream, NULL, 0, err);
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/record.h"
 
 void worker_fail(struct worker *self, const struct err *err)
 {
@@ -13,6 +14,22 @@ void worker_fail(struct worker *self, const struct err *err)
     queue_close(self->answered);
     queue_close(self->ready);
     self->stream->ops->wake(self->stream);
+}
+
+void worker_observe(const struct worker *self, const struct job *job)
+{
+    const struct batch *records = job->work->records;
+    const struct column *published = &records->columns[RECORD_TIMESTAMP];
+    metric_observe_since_us(self->metrics->stage_commit, job->committed_us, published->int64, published->null, records->rows);
+    const char *const *names;
+    uint32_t table_count = pipeline_tables(job->pipeline, &names);
+    for (uint32_t i = 0; i < table_count; i++) {
+        const struct batch *rows = job->work->rows[i];
+        int at = row_type_column(rows->type, SLICE("ingestion_ts"));
+        const struct column *received = at < 0 ? NULL : &rows->columns[at];
+        if (received) metric_observe_since_us(self->metrics->end_to_end, job->committed_us, received->int64, received->null, rows->rows);
+        if (rows->rows && self->params->stored) self->params->stored(self->params->context, names[i], rows);
+    }
 }
 
 enum status worker_open(struct worker *self, struct err *err)

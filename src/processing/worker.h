@@ -42,6 +42,7 @@ struct slot {
     uint32_t last_crc;          //
     int64_t retry_ns, retry_ms; // the next try to claim it, and the wait before
     bool complained;            // something is wrong with it, and it was said
+    bool held;                  // its next record has a schema that cannot be had now
 };
 
 // Changed routes.
@@ -71,6 +72,7 @@ struct worker {
     uint32_t slot_count, slot_capacity;
     struct positions positions; // read
     uint8_t *keep;              // scratch, per record
+    struct err schema_err;      // why slots are held
     bool given;                 // the group has given something
     struct backoff stream_backoff;
     int64_t next_hint_ns;
@@ -87,6 +89,7 @@ struct worker {
 
     // Read by anyone.
     _Atomic uint32_t generation; // of the assignment
+    atomic_bool collecting;      // the reader waits for the writer and for records at once
     atomic_bool settled;         // everything that the group gave at first is being read
     atomic_bool store_down, stream_down;
     atomic_int complaints; // partitions that cannot be worked on now
@@ -101,6 +104,9 @@ enum status worker_reload(struct worker *worker, const struct config *config, st
 bool worker_take_change(struct worker *worker);
 void worker_join(struct worker *worker); // waits for the end of its threads
 void worker_close(struct worker *worker);
+
+// Measures what has been committed, and shows it to whoever wants to know. By the writer, or by the reader once it has the job back.
+void worker_observe(const struct worker *worker, const struct job *job);
 
 // Ends the role: the first failure is the reason of all.
 void worker_fail(struct worker *worker, const struct err *err);

@@ -7,7 +7,6 @@
 #include "avro/framing.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "model/record.h"
 #include "processing/worker.h"
 
 static const char component[] = "processing";
@@ -162,23 +161,6 @@ static void cut_stale(struct worker *self, struct job *unit)
 
 // --- Writing ---
 
-static void observe_commit(struct worker *self, const struct job *unit)
-{
-    int64_t now_us = clock_now_us();
-    const struct batch *records = unit->work->records;
-    const struct column *published = &records->columns[RECORD_TIMESTAMP];
-    metric_observe_since_us(self->metrics->stage_commit, now_us, published->int64, published->null, records->rows);
-    const char *const *names;
-    uint32_t table_count = pipeline_tables(unit->pipeline, &names);
-    for (uint32_t i = 0; i < table_count; i++) {
-        const struct batch *rows = unit->work->rows[i];
-        int column = row_type_column(rows->type, SLICE("ingestion_ts"));
-        if (column >= 0)
-            metric_observe_since_us(self->metrics->end_to_end, now_us, rows->columns[column].int64, rows->columns[column].null, rows->rows);
-        if (rows->rows && self->params->stored) self->params->stored(self->params->context, names[i], rows);
-    }
-}
-
 static void count_commit(struct worker *self, const struct job *unit)
 {
     struct process_summary counts = {0};
@@ -201,11 +183,15 @@ static void count_commit(struct worker *self, const struct job *unit)
     metric_set(metrics->batch_rows, (double)unit->work->records->rows);
 }
 
-static void committed(struct worker *self, const struct job *unit)
+// Looking at every row takes time in which the store would wait for the next job: if there is one, the reader does it.
+static void committed(struct worker *self, struct job *unit, const struct job *job)
 {
     positions_move(&self->owned, unit->advances, unit->advance_count);
     count_commit(self, unit);
-    observe_commit(self, unit);
+    unit->committed_us = clock_now_us();
+    if (unit == job && queue_fill(self->ready)) return;
+    worker_observe(self, unit);
+    unit->committed_us = 0;
 }
 
 static enum status sink_write_unit(struct worker *self, const struct job *unit, struct sink_fault *fault, struct err *err)
@@ -302,7 +288,7 @@ static enum status write_unit(struct worker *self, struct job *unit, struct job 
         }
         if (!done) continue;
         back_on(self, &backoff);
-        committed(self, unit);
+        committed(self, unit, job);
         return OK;
     }
     return OK;
@@ -388,7 +374,7 @@ static enum status write_until_closed(struct worker *self, struct err *err)
         if (status != OK) return status;
         bool urgent = job->kind == JOB_CLAIM || job->loss_count;
         if (queue_push(self->answered, job, 0) != OK) return OK;
-        if (urgent) self->stream->ops->wake(self->stream);
+        if (urgent || atomic_load(&self->collecting)) self->stream->ops->wake(self->stream);
     }
 }
 

@@ -78,7 +78,8 @@ static const char *broker_fault(struct slice broker)
     struct slice host = {broker.data, (size_t)(colon - broker.data)};
     struct slice port = {colon + 1, broker.size - host.size - 1};
     int64_t number;
-    if (!text_to_int64(port, &number) || number < 1 || number > 65535 || port.size > 5) return "has a port that is not one of 1 to 65535";
+    bool digits = port.size >= 1 && port.size <= 5 && port.data[0] >= '0' && port.data[0] <= '9';
+    if (!digits || !text_to_int64(port, &number) || number < 1 || number > 65535) return "has a port that is not one of 1 to 65535";
     bool bracketed = host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']';
     if (bracketed) host = (struct slice){host.data + 1, host.size - 2};
     if (!host.size || host.size > HOST_MAX) return "names a broker without a host, or with too long a one";

@@ -6,17 +6,49 @@
 #include "base/clock.h"
 #include "streaming/kafka.h"
 
-static enum status ask(struct kafka *kafka, rd_kafka_t *client, const char *topic, int32_t partition, int64_t time, int64_t *offset,
-                       struct err *err)
+enum { STEP_MS = 50 };
+
+static rd_kafka_resp_err_t ask_once(rd_kafka_t *client, const char *topic, int32_t partition, int64_t time, int64_t *offset, int timeout_ms)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *item = rd_kafka_topic_partition_list_add(list, topic, partition);
     item->offset = time;
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, list, KAFKA_ANSWER_MS);
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(client, list, timeout_ms);
     if (!code) code = item->err;
     *offset = item->offset;
     rd_kafka_topic_partition_list_destroy(list);
-    return code ? kafka_err(kafka, code, NULL, "ask for an offset", err) : OK;
+    return code;
+}
+
+// The partition is being moved, or was just made: soon somebody will know.
+static bool may_pass(rd_kafka_resp_err_t code)
+{
+    switch ((int)code) {
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR: return true;
+    default: return false;
+    }
+}
+
+// The client does not look for another leader by itself: looking at the topic makes it.
+static enum status ask(struct kafka *kafka, rd_kafka_t *client, const char *topic, int32_t partition, int64_t time, int64_t *offset,
+                       struct err *err)
+{
+    for (int64_t deadline = clock_deadline_ms(KAFKA_ANSWER_MS);;) {
+        int left = clock_left_ms(deadline);
+        rd_kafka_resp_err_t code = ask_once(client, topic, partition, time, offset, left > 0 ? left : 1);
+        if (!code) return OK;
+        if (!may_pass(code) || clock_mono_ns() > deadline) return kafka_err(kafka, code, NULL, "ask for an offset", err);
+        clock_sleep_until(clock_deadline_ms(STEP_MS));
+        int32_t count;
+        TRY(kafka_topic_look(kafka, client, topic, deadline, &count, err));
+    }
 }
 
 static enum status find(struct kafka *kafka, const char *topic, int32_t partition, rd_kafka_t **client, struct err *err)

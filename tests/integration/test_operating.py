@@ -9,7 +9,8 @@ from datetime import datetime, timezone
 
 import pytest
 
-from conftest import FREE_PORTS, ROOT, wait_for
+import servers
+from conftest import FREE_PORTS, ROOT, Fdp, wait_for
 
 TABLES = ("stocks", "crypto", "currency")
 TICK = {"id": "AAPL", "price": 1.5, "time": "2026-08-13T12:03:09Z"}
@@ -80,17 +81,46 @@ class Pipeline:
         return {name: sum(p[name] for p in partitions) for name in ("stored", "quarantined", "filtered", "skipped")}
 
 
-@pytest.fixture(params=["embedded", "kafka and postgresql"])
+BACK_ENDS = ["embedded", "kafka and postgresql"]
+
+
+def stop(fdp):
+    """In order, so that no member of a group is left behind."""
+    for role in reversed(fdp.running):
+        role.stop()
+
+
+@pytest.fixture(params=BACK_ENDS)
 def pipe(request, fdp):
+    """A pipeline of the test's own, in which nothing is yet."""
+    real = request.param != "embedded"
+    yield Pipeline(fdp, real, *map(request.getfixturevalue, ("kafka", "postgres") if real else ()))
+    stop(fdp)
+
+
+@pytest.fixture(scope="module", params=BACK_ENDS)
+def shared(request, tmp_path_factory):
+    fdp = Fdp(tmp_path_factory.mktemp("shared"))
     if request.param == "embedded":
-        return Pipeline(fdp, False)
-    return Pipeline(fdp, True, request.getfixturevalue("kafka"), request.getfixturevalue("postgres"))
+        pipe = Pipeline(fdp, False)
+    else:
+        kafka = request.getfixturevalue("kafka_server")
+        kafka.clean()
+        pipe = Pipeline(fdp, True, kafka, servers.Database(request.getfixturevalue("postgres_server")))
+    pipe.up()
+    yield pipe
+    stop(fdp)
+    if pipe.real:
+        pipe.postgres.drop()
 
 
 @pytest.fixture
-def filled(pipe):
-    pipe.summary = pipe.up()
-    return pipe
+def filled(shared):
+    """A pipeline with rows in all tables, in which nothing waits; tests before may have worked on it."""
+    shared("quarantine", "drop", "--all", "--yes")
+    if any(p["lag"] for p in shared.partitions()):
+        shared.work()
+    return shared
 
 
 def now():
@@ -102,7 +132,7 @@ def now():
 
 def test_groups_tell_lag_in_records_and_seconds(filled):
     (group,) = [g for g in filled.json("groups", "list") if g["group"] == "processing"]
-    assert group["lag"] == 0 and group["lag_seconds"] == 0 and group["partitions"] == 10 and group["position"] == "stored"
+    assert group["lag"] == 0 and group["lag_seconds"] == 0 and group["partitions"] >= 10 and group["position"] == "stored"
     filled.produce("tickers.stocks", *[TICK | {"id": "AAPL"}] * 3, TICK | {"id": "MSFT"})
     produced = time.time()
     wait_for(lambda: time.time() - produced > 0.3, "the records grow old")
@@ -134,31 +164,22 @@ def test_groups_describe_names_the_member_that_reads(pipe):
 
 def test_reset_shows_first_and_changes_nothing(filled):
     before = filled.all_rows(), filled.json("reconcile")
+    there = filled.sums()
     plan = filled.json("groups", "reset", "processing", "--to", "earliest")
-    assert sum(p["rows_removed"] for p in plan) == filled.summary["stored"]
+    assert sum(p["rows_removed"] for p in plan) == there["stored"]
     assert all(p["to"] == 0 and p["again"] == p["from"] and p["skipped"] == 0 for p in plan)
+    assert sum(p["entries_removed"] for p in plan) == there["quarantined"]
     assert "--yes" in filled("groups", "reset", "processing", "--to", "earliest")
     assert (filled.all_rows(), filled.json("reconcile")) == before
-
-
-def test_reset_to_the_beginning_makes_everything_again_and_doubles_nothing(filled):
-    before = filled.all_rows()
-    filled("groups", "reset", "processing", "--to", "earliest", "--yes")
-    assert all(not rows for rows in filled.all_rows().values())
-    assert filled.sums() == {"stored": 0, "quarantined": 0, "filtered": 0, "skipped": 0}
-    filled.work()
-    assert filled.all_rows() == before
-    assert filled.sums()["stored"] == filled.summary["stored"]
 
 
 def test_reset_of_one_partition_to_an_offset(filled):
     partition = max((p for p in filled.partitions() if p["topic"] == "tickers.stocks"), key=lambda p: p["stored"])
     where = ("--topic", "tickers.stocks", "--partition", partition["partition"])
-    before = filled.all_rows()
+    before, there = filled.all_rows(), filled.sums()
     (plan,) = filled.json("groups", "reset", "processing", "--to", 10, *where, "--yes")
     assert plan["from"] == partition["stored"] and plan["to"] == 10 and plan["rows_removed"] == plan["again"] == plan["from"] - 10
-    assert sum(map(len, filled.all_rows().values())) == filled.summary["stored"] - plan["rows_removed"]
-    filled.sums()
+    assert filled.sums()["stored"] == there["stored"] - plan["rows_removed"]
     filled.work()
     assert filled.all_rows() == before
     for bad in (partition["high"] + 1, -1, "soon"):
@@ -169,20 +190,43 @@ def test_reset_of_one_partition_to_an_offset(filled):
 
 
 def test_reset_to_a_time_and_forward_counts_as_skipped(filled):
-    time.sleep(0.01)  # Kafka's times are milliseconds
+    before = filled.sums()
     middle = now()
+    wait_for(lambda: now() > middle[:-4] + "999Z", "another millisecond: Kafka's times are of those")
     filled.produce("tickers.stocks", *[TICK] * 5)
     filled.work()
-    stored = filled.sums()["stored"]
+    after = filled.sums()
+    assert after == before | {"stored": before["stored"] + 5}
     plan = filled.json("groups", "reset", "processing", "--to", middle, "--topic", "tickers.stocks", "--yes")
     assert sum(p["again"] for p in plan) == 5 == sum(p["rows_removed"] for p in plan)
     plan = filled.json("groups", "reset", "processing", "--to", "latest", "--topic", "tickers.stocks", "--yes")
     assert sum(p["skipped"] for p in plan) == 5
-    assert filled.sums() == {"stored": stored - 5, "quarantined": 0, "filtered": 0, "skipped": 5}
+    assert filled.sums() == before | {"skipped": before["skipped"] + 5}
     # What was skipped can be taken back.
     filled("groups", "reset", "processing", "--to", middle, "--topic", "tickers.stocks", "--yes")
     filled.work()
-    assert filled.sums() == {"stored": stored, "quarantined": 0, "filtered": 0, "skipped": 0}
+    assert filled.sums() == after
+
+
+def test_reset_mends_a_table_from_which_rows_were_removed(filled):
+    before, there = filled.all_rows(), filled.sums()
+    filled.change_store("DELETE FROM stocks WHERE _offset >= 3 AND _offset < 7")
+    assert filled.run("reconcile", "--deep").returncode == 1
+    filled("groups", "reset", "processing", "--to", "3", "--topic", "tickers.stocks", "--yes")
+    filled.sums()
+    filled.work()
+    assert filled.all_rows() == before and filled.sums() == there
+
+
+def test_reset_to_the_beginning_makes_everything_again_and_doubles_nothing(pipe):
+    summary = pipe.up()
+    before = pipe.all_rows()
+    pipe("groups", "reset", "processing", "--to", "earliest", "--yes")
+    assert all(not rows for rows in pipe.all_rows().values())
+    assert pipe.sums() == {"stored": 0, "quarantined": 0, "filtered": 0, "skipped": 0}
+    pipe.work()
+    assert pipe.all_rows() == before
+    assert pipe.sums()["stored"] == summary["stored"]
 
 
 def test_reset_takes_each_count_back(pipe):
@@ -199,16 +243,6 @@ def test_reset_takes_each_count_back(pipe):
     assert pipe.json("quarantine", "list") == []
     pipe.work("--set", only)
     assert pipe.sums() == before and len(pipe.json("quarantine", "list")) == entries
-
-
-def test_reset_mends_a_table_from_which_rows_were_removed(filled):
-    before = filled.all_rows()
-    filled.change_store("DELETE FROM stocks WHERE _offset >= 3 AND _offset < 7")
-    assert filled.run("reconcile", "--deep").returncode == 1
-    filled("groups", "reset", "processing", "--to", "3", "--topic", "tickers.stocks", "--yes")
-    filled.sums()
-    filled.work()
-    assert filled.all_rows() == before
 
 
 def test_reset_under_a_running_worker(pipe):
@@ -229,27 +263,77 @@ def test_reset_under_a_running_worker(pipe):
     assert (sums["skipped"] > 0) == pipe.real or sums["skipped"] == 0
 
 
-def test_reset_keeps_rows_that_the_stream_cannot_give_again(filled):
-    before = filled.rows("currency")
-    filled("topics", "delete", "tickers.currency", "--yes")
-    wait_for(lambda: filled.run("topics", "create", "tickers.currency", "--partitions", 3).returncode == 0, "the topic is made anew")
-    filled.produce("tickers.currency", *[TICK | {"id": name} for name in ("A", "B", "C", "D", "E", "F")])
-    assert any(p["note"] for p in filled.partitions() if p["topic"] == "tickers.currency")
-    done = filled.run("check")
+def test_reset_keeps_rows_that_the_stream_cannot_give_again(pipe):
+    pipe.up("1s")
+    before = pipe.rows("currency")
+    pipe("topics", "delete", "tickers.currency", "--yes")
+    wait_for(lambda: pipe.run("topics", "create", "tickers.currency", "--partitions", 3).returncode == 0, "the topic is made anew")
+    pipe.produce("tickers.currency", *[TICK | {"id": name} for name in ("A", "B", "C", "D", "E", "F")])
+    assert any(p["note"] for p in pipe.partitions() if p["topic"] == "tickers.currency")
+    done = pipe.run("check")
     assert done.returncode == 1 and "groups reset" in done.stdout
-    done = filled.run("groups", "reset", "processing", "--to", "earliest", "--topic", "tickers.currency", "--yes")
+    done = pipe.run("groups", "reset", "processing", "--to", "earliest", "--topic", "tickers.currency", "--yes")
     assert done.returncode == 5 and "--fresh" in done.stderr
-    assert filled.rows("currency") == before
-    filled("groups", "reset", "processing", "--to", "earliest", "--topic", "tickers.currency", "--fresh", "--yes")
-    filled.work()
-    after = filled.rows("currency")
+    assert pipe.rows("currency") == before
+    pipe("groups", "reset", "processing", "--to", "earliest", "--topic", "tickers.currency", "--fresh", "--yes")
+    pipe.work()
+    after = pipe.rows("currency")
     assert len(after) == len(before) + 6 and {key: after[key] for key in before} == before
-    filled.sums()
-    over = [g for g in filled.json("groups", "list") if g["state"] == "over"]
+    pipe.sums()
+    over = [g for g in pipe.json("groups", "list") if g["state"] == "over"]
     assert len(over) == 3 and all(g["lag"] is None for g in over)
 
 
 # --- The quarantine ---
+
+
+def test_redrive_isolates_the_row_that_the_store_refuses(filled):
+    before = filled.sums()
+    filled.change_store("CREATE UNIQUE INDEX only_one ON crypto (short_name)")
+    filled.produce("tickers.crypto", *[TICK | {"id": f"C{i}", "short_name": f"coin {i % 3}"} for i in range(9)])
+    filled.work()
+    assert filled.sums()["quarantined"] == before["quarantined"] + 6
+    filled.change_store("DELETE FROM crypto WHERE short_name = 'coin 1'")  # one of each comes in now
+    done = filled.json("quarantine", "redrive", "--rule", "constraint", "--limit", 5, code=1)
+    assert len(done) == 5
+    outcomes = {e["id"]: e["outcome"] for e in done}
+    assert list(outcomes.values()).count("stored") == 1
+    assert all(e["rule"] == "constraint" and e["error"] for e in done if e["outcome"] == "waiting")
+    filled.change_store("DROP INDEX only_one")
+    done = filled.json("quarantine", "redrive", "--all")
+    assert len(done) == 5 and {e["outcome"] for e in done} == {"stored"}
+    assert filled.fdp.sql("SELECT COUNT(*) AS n FROM crypto WHERE short_name IS NOT NULL")[0]["n"] == 8
+
+
+def test_redrive_takes_frames_through_ingestion_again(filled):
+    frames = [line.split("\t")[1] for line in (pathlib.Path(ROOT) / "tests/case/yahoo-frames.tsv").read_text().splitlines() if line[0] != "#"]
+    filled.produce("tickers.rejected", *frames, "rubbish!", raw=True)
+    filled.work()
+    counts = {table: filled.fdp.count(table) for table in TABLES}
+    done = filled.json("quarantine", "redrive", "--topic", "tickers.rejected", code=1)
+    assert len(done) == len(frames) + 1
+    stored = [e for e in done if e["outcome"] == "stored"]
+    assert len(stored) > len(frames) / 2 and {e["table"] for e in stored} <= set(TABLES)
+    for table in TABLES:
+        assert filled.fdp.count(table) == counts[table] + sum(e["table"] == table for e in stored)
+    (eur,) = filled.fdp.sql("SELECT id FROM currency WHERE price = 1.15327")
+    assert eur["id"] == "EURUSD=X"
+    assert "base64" in done[-1]["error"]
+    filled.sums()
+
+
+def test_drop_wants_to_be_sure(filled):
+    filled.produce("tickers.stocks", "one", "two", "three", raw=True)
+    filled.work()
+    assert "--yes" in filled("quarantine", "drop", "--rule", "decode")
+    before = filled.sums()
+    assert filled.json("quarantine", "drop", "--rule", "transform", "--yes") == {"dropped": 0}
+    assert filled.json("quarantine", "drop", "--all", "--limit", 2, "--yes") == {"dropped": 2}
+    assert [e["state"] for e in filled.json("quarantine", "list", "-n", 3)] == ["waiting", "dropped", "dropped"]
+    for bad in ([], ["1", "--all"], ["x"]):
+        assert filled.run("quarantine", "drop", *bad).returncode == 2
+        assert filled.run("quarantine", "redrive", *bad).returncode == 2
+    assert filled.sums() == before
 
 
 def test_redrive_after_a_fix_stores_each_record_once(pipe):
@@ -301,53 +385,6 @@ def test_redrive_leaves_out_what_no_route_takes_and_counts_it_as_filtered(pipe):
     after = pipe.sums()
     assert after["filtered"] == before["filtered"] + len(done) - 1 and after["stored"] == before["stored"] + 1
     assert after["quarantined"] == before["quarantined"] - len(done)
-
-
-def test_redrive_isolates_the_row_that_the_store_refuses(filled):
-    filled.change_store("CREATE UNIQUE INDEX only_one ON crypto (short_name)")
-    filled.produce("tickers.crypto", *[TICK | {"id": f"C{i}", "short_name": f"coin {i % 3}"} for i in range(9)])
-    filled.work()
-    assert filled.sums()["quarantined"] == 6
-    filled.change_store("DELETE FROM crypto WHERE short_name = 'coin 1'")  # one of each comes in now
-    done = filled.json("quarantine", "redrive", "--rule", "constraint", "--limit", 5, code=1)
-    assert len(done) == 5
-    outcomes = {e["id"]: e["outcome"] for e in done}
-    assert list(outcomes.values()).count("stored") == 1
-    assert all(e["rule"] == "constraint" and e["error"] for e in done if e["outcome"] == "waiting")
-    filled.change_store("DROP INDEX only_one")
-    done = filled.json("quarantine", "redrive", "--all")
-    assert len(done) == 5 and {e["outcome"] for e in done} == {"stored"}
-    assert filled.fdp.sql("SELECT COUNT(*) AS n FROM crypto WHERE short_name IS NOT NULL")[0]["n"] == 8
-
-
-def test_redrive_takes_frames_through_ingestion_again(filled):
-    frames = [line.split("\t")[1] for line in (pathlib.Path(ROOT) / "tests/case/yahoo-frames.tsv").read_text().splitlines() if line[0] != "#"]
-    filled.produce("tickers.rejected", *frames, "rubbish!", raw=True)
-    filled.work()
-    counts = {table: filled.fdp.count(table) for table in TABLES}
-    done = filled.json("quarantine", "redrive", "--topic", "tickers.rejected", code=1)
-    assert len(done) == len(frames) + 1
-    stored = [e for e in done if e["outcome"] == "stored"]
-    assert len(stored) > len(frames) / 2 and {e["table"] for e in stored} <= set(TABLES)
-    for table in TABLES:
-        assert filled.fdp.count(table) == counts[table] + sum(e["table"] == table for e in stored)
-    (eur,) = filled.fdp.sql("SELECT id, price FROM currency WHERE price = 1.15327")
-    assert eur["id"] == "EURUSD=X"
-    assert "base64" in done[-1]["error"]
-    filled.sums()
-
-
-def test_drop_wants_to_be_sure(filled):
-    filled.produce("tickers.stocks", "one", "two", "three", raw=True)
-    filled.work()
-    assert "--yes" in filled("quarantine", "drop", "--rule", "decode")
-    assert filled.json("quarantine", "drop", "--rule", "transform", "--yes") == {"dropped": 0}
-    assert filled.json("quarantine", "drop", "--all", "--limit", 2, "--yes") == {"dropped": 2}
-    assert [e["state"] for e in filled.json("quarantine", "list")] == ["waiting", "dropped", "dropped"]
-    for bad in ([], ["1", "--all"], ["x"]):
-        assert filled.run("quarantine", "drop", *bad).returncode == 2
-        assert filled.run("quarantine", "redrive", *bad).returncode == 2
-    assert filled.sums()["quarantined"] == 3
 
 
 # --- Replay ---
@@ -435,6 +472,7 @@ def test_topics_produce_names_the_lines_that_are_no_records(filled):
 
 def test_check_names_what_stands_in_the_way_and_what_to_do(filled):
     assert "problem" not in filled("check")
+    filled.change_store("DROP TABLE IF EXISTS narrow")
     filled.change_store("CREATE TABLE narrow (id text NOT NULL, price double precision NOT NULL, time TIMESTAMP NOT NULL, _source integer NOT NULL,"
                         " _offset bigint NOT NULL)")
     routes = ("[{topic: tickers.stocks, table: narrow, select: 'SELECT id, price, time, exchange, bid FROM tick'},"
@@ -458,10 +496,11 @@ def test_check_names_what_stands_in_the_way_and_what_to_do(filled):
 
 
 def test_check_finds_servers_that_do_not_answer(filled):
-    done = filled.run("check", "--set", "streaming.registry.url=http://127.0.0.1:1")
+    where = filled.fdp.where()
+    done = filled.fdp.run("check", *where, "--set", "streaming.registry.url=http://127.0.0.1:1")
     assert done.returncode == 1 and "streaming.registry.url" in done.stdout
     if filled.real:
-        done = filled.run("check", "--set", "storage.url=postgresql://127.0.0.1:1/x", "--set", "storage.connect-timeout=1s")
+        done = filled.fdp.run("check", *where, "--set", "storage.url=postgresql://127.0.0.1:1/x", "--set", "storage.connect-timeout=1s")
         assert done.returncode == 1 and "storage.url" in done.stdout
 
 

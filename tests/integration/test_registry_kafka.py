@@ -1,12 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The registry on a real Kafka: the mission's commands, Confluent's records and client, two registries of which one is killed or stopped
-while schemas are registered, a broker that comes late or goes away."""
-import contextlib
-import itertools
+"""The registry on a real Kafka: the mission's commands, Confluent's records and client, two registries of which one writes, a broker that
+comes late or goes away."""
 import json
-import signal
 import subprocess
-import threading
 import time
 
 import pytest
@@ -18,6 +14,7 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from conftest import wait_for
+from registry_load import Registries, fixed, get, post, register, wait_writer
 
 V1 = "application/vnd.schemaregistry.v1+json"
 MISSION_FIELDS = {
@@ -28,25 +25,6 @@ MISSION = json.dumps({
     "type": "record", "name": "tickers.stocks", "namespace": "tickers.stocks",
     "fields": [{"name": name, "type": [kind, "null"], "default": None} for name, kind in MISSION_FIELDS.items()],
 })
-# The time in which a writer that is gone is replaced.
-QUICK = ["--set", "streaming.kafka={session.timeout.ms: 6000, heartbeat.interval.ms: 1000}"]
-
-
-def fixed(size):
-    return json.dumps({"type": "fixed", "name": "f", "size": size})
-
-
-def post(url, subject, text, timeout=30):
-    return requests.post(f"{url}/subjects/{subject}/versions", json={"schema": text}, headers={"Content-Type": V1}, timeout=timeout)
-
-
-def get(url, path, timeout=30):
-    return requests.get(url + path, timeout=timeout)
-
-
-def register(url, subject, text):
-    """Registers, trying again as clients do while there is no writer."""
-    return wait_for(lambda: (answer := post(url, subject, text)).status_code != 500 and answer, "a writer").json()["id"]
 
 
 def records(kafka):
@@ -62,16 +40,8 @@ def records(kafka):
 
 @pytest.fixture
 def registry(fdp, kafka):
-    """Starts a registry on the broker; gives its role, with its url. They end in order, so that the group has no members then."""
-    fdp.use(stream=kafka)
-
-    def start(*args):
-        role = fdp.role("registry", *QUICK, *args)
-        role.url = role.address("registry")
-        return role
-    yield start
-    for role in fdp.running:
-        role.stop()
+    with Registries(fdp, kafka) as start:
+        yield start
 
 
 @pytest.fixture
@@ -195,14 +165,6 @@ def test_topic_of_confluents_registry_is_taken_over(registry, kafka):
     assert rewritten["deleted"] and rewritten["metadata"] == {"properties": {"owner": "me"}} and rewritten["references"]
 
 
-def is_writer(role):
-    return "fdp_registry_writer 1" in get(role.url, "/metrics").text
-
-
-def wait_writer(roles):
-    return wait_for(lambda: next((role for role in roles if is_writer(role)), None), "a writer")
-
-
 def test_one_of_two_takes_changes_and_both_serve(registry):
     roles = [registry(), registry()]
     writer = wait_writer(roles)
@@ -225,117 +187,6 @@ def test_one_of_two_takes_changes_and_both_serve(registry):
     assert time.monotonic() - began < 5
 
 
-class Registrars:
-    """Threads that register schemas at all registries in turn until they are acknowledged; each schema twice, under two subjects."""
-
-    def __init__(self, urls, threads=4):
-        self.urls = urls
-        self.acknowledged = {}  # size of the fixed type: id
-        self.wrong = []
-        self.stopping = threading.Event()
-        self.numbers = itertools.count(1)
-        self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self._run, args=(i,)) for i in range(threads)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join()
-
-    def _run(self, seat):
-        turn = seat
-        while not self.stopping.is_set():
-            with self.lock:
-                size = next(self.numbers)
-            for subject in (f"s{seat}", "all"):
-                while True:
-                    turn += 1
-                    with contextlib.suppress(requests.RequestException):
-                        answer = post(self.urls[turn % len(self.urls)], subject, fixed(size), timeout=3)
-                        if answer.status_code == 200:
-                            break
-                        if answer.status_code < 500:
-                            self.wrong.append(answer.text)
-                    if self.stopping.is_set():
-                        return
-                    time.sleep(0.01)
-                with self.lock:
-                    known = self.acknowledged.setdefault(size, answer.json()["id"])
-                    if known != answer.json()["id"]:
-                        self.wrong.append(f"{size}: {known} and {answer.json()}")
-
-    def wait_more(self, count):
-        """Until so many more were acknowledged than now."""
-        target = len(self.acknowledged) + count
-        wait_for(lambda: len(self.acknowledged) >= target, f"{count} more registrations", 120)
-
-    def verify(self, urls):
-        assert not self.wrong
-        assert len(set(self.acknowledged.values())) == len(self.acknowledged), "an id twice"
-        for url in urls:
-            for size, number in self.acknowledged.items():
-                answer = get(url, f"/schemas/ids/{number}")
-                assert answer.status_code == 200 and json.loads(answer.json()["schema"])["size"] == size, (size, number, answer.text)
-            versions = get(url, "/subjects/all/versions").json()
-            assert versions == list(range(1, len(versions) + 1)) and len(versions) >= len(self.acknowledged) - len(self.threads)
-
-
-def restarted(registry, role):
-    """Another one at the same address."""
-    return registry("--set", f"streaming.registry.listen={role.url.removeprefix('http://')}")
-
-
-def test_writer_killed_under_load_loses_nothing_and_gives_no_id_twice(registry):
-    roles = [registry(), registry()]
-    urls = [role.url for role in roles]
-    with Registrars(urls) as load:
-        for _ in range(3):
-            load.wait_more(30)
-            writer = wait_writer(roles)
-            writer.stop(signal.SIGKILL)
-            roles.remove(writer)
-            load.wait_more(30)  # the other has taken over
-            roles.append(restarted(registry, writer))
-    load.verify(urls)
-
-
-def test_writer_stopped_under_load_changes_nothing_when_it_wakes(registry):
-    roles = [registry(), registry()]
-    urls = [role.url for role in roles]
-    with Registrars(urls) as load:
-        for _ in range(2):
-            load.wait_more(30)
-            writer = wait_writer(roles)
-            other = roles[1 - roles.index(writer)]
-            writer.process.send_signal(signal.SIGSTOP)
-            wait_writer([other])
-            load.wait_more(30)
-            writer.process.send_signal(signal.SIGCONT)
-            wait_for(lambda: not is_writer(writer), "the one that woke up knows that it is not the writer")
-            load.wait_more(30)
-    load.verify(urls)
-    # Whoever reads the topic from its beginning sees the same.
-    load.verify([registry().url])
-
-
-def test_broker_killed_under_load_loses_nothing(registry, kafka):
-    roles = [registry(), registry()]
-    urls = [role.url for role in roles]
-    with Registrars(urls) as load:
-        load.wait_more(30)
-        kafka.kill()
-        time.sleep(1)  # some requests are to fall into the gap
-        kafka.start()
-        load.wait_more(30)
-    load.verify(urls)
-    load.verify([registry().url])
-
-
 def test_start_without_the_broker_is_alive_and_waits(registry, kafka):
     kafka.kill()
     role = registry()
@@ -353,8 +204,8 @@ def test_broker_lost_while_running_stops_changes_only(registry, kafka):
     role = registry()
     assert register(role.url, "s", '"int"') == 1
     kafka.kill()
-    answer = wait_for(lambda: (ready := get(role.url, "/readyz")).status_code == 503 and ready, "not ready")
-    assert kafka.bootstrap in answer.text
+    wait_for(lambda: get(role.url, "/readyz").status_code == 503, "not ready")
+    assert kafka.bootstrap in get(role.url, "/readyz").text
     assert get(role.url, "/subjects").json() == ["s"]
     assert get(role.url, "/schemas/ids/1").json() == {"schema": '"int"'}
     assert post(role.url, "s", '"int"').json() == {"id": 1}
@@ -382,7 +233,7 @@ def test_tools_read_schemas_from_the_topic_and_leave_nothing(fdp, registry, kafk
     role = registry()
     wait_writer([role])
     loaded = fdp("schemas", "load", *fdp.where(), "--set", f"streaming.registry.url={role.url}")
-    assert loaded == "3 new versions loaded\n"
+    assert int(loaded.removesuffix(" new versions loaded\n")) >= 3
     client = SchemaRegistryClient({"url": role.url})
     data = AvroSerializer(client, MISSION)(dict.fromkeys(MISSION_FIELDS) | {"id": "AAPL"}, SerializationContext("t", MessageField.VALUE))
     kafka.create("t", 1)

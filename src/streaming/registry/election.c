@@ -54,20 +54,22 @@ static void take_changes(struct registry_election *self, struct stream *stream)
         if (change.partition == 0 && !strcmp(change.topic, REGISTRY_TOPIC)) set_leads(self, change.given);
 }
 
-// Is a member until it is asked to stop (OK) or something fails.
+// Is a member until it is asked to stop (OK) or that cannot be. When the stream does not answer it stays one: whether it still is, the
+// group knows.
 static enum status be_member(struct registry_election *self, struct stream *stream, struct err *err)
 {
     const char *topic = REGISTRY_TOPIC;
     TRY(stream->ops->join(stream, REGISTRY_GROUP, &topic, 1, err));
     enum status status = OK;
-    while (!stopping(self) && (status == OK || status == AGAIN)) {
+    while (!stopping(self) && status != FATAL && status != REJECT) {
         take_changes(self, stream);
         if (atomic_load(&self->leads)) self->params.leading(self->params.context);
         status = stream->ops->poll(stream, NULL, clock_deadline_ms(TURN_MS), err);
+        if (status == RETRY) clock_sleep_until(clock_deadline_ms(WAIT_MS));
     }
     stream->ops->leave(stream);
     set_leads(self, false);
-    return status == AGAIN ? OK : status;
+    return stopping(self) ? OK : status;
 }
 
 static enum status take_part(struct registry_election *self, struct err *err)
@@ -106,7 +108,7 @@ struct registry_election *registry_election_start(const struct registry_election
     self->params = *params;
     pthread_mutex_init(&self->mutex, NULL);
     if (params->metrics)
-        self->leader = metric_gauge(params->metrics, "fdp_registry_writer", NULL, "1 when this registry is the one that takes changes");
+        self->leader = metric_gauge(params->metrics, "fdp_registry_writer", NULL, "Whether this registry is the one that takes changes");
     if (pthread_create(&self->thread, NULL, elect, self)) abort(); // without threads nothing works
     return self;
 }
