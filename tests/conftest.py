@@ -22,6 +22,21 @@ FREE_PORTS = [
 DEADLINE = 60  # seconds; generous, because machines are shared
 
 
+FIGURES = []
+
+
+def figure(text):
+    """A line that is worth reading also when the test passes: a seed, a count."""
+    FIGURES.append(text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if FIGURES:
+        terminalreporter.section("figures")
+    for text in FIGURES:
+        terminalreporter.write_line(text)
+
+
 def wait_for(condition, what, deadline=DEADLINE):
     """Waits until condition() is true and returns what it gave."""
     end = time.monotonic() + deadline
