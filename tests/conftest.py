@@ -51,9 +51,10 @@ def wait_for(condition, what, deadline=DEADLINE):
 class Running:
     """A role that runs; its addresses are read from what it prints."""
 
-    def __init__(self, *args, env=None):
+    def __init__(self, *args, env=None, files=None):
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([BINARY, *args], stdout=subprocess.PIPE, stderr=self.errors, env=env)
+        limit = ["prlimit", f"--nofile={files}"] if files else []
+        self.process = subprocess.Popen([*limit, BINARY, *args], stdout=subprocess.PIPE, stderr=self.errors, env=env)
         self.out = b""
 
     def stderr(self):
@@ -102,14 +103,14 @@ class Fdp:
         full = {k: v for k, v in os.environ.items() if not k.startswith("FDP_")} | (env or {})
         return subprocess.run([BINARY, *map(str, args)], input=stdin, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=300, env=full)
 
-    def start(self, *args):
-        """Starts a role that runs until it is stopped."""
-        role = Running(*map(str, args))
+    def start(self, *args, files=None):
+        """Starts a role that runs until it is stopped; `files` is how many it may have open."""
+        role = Running(*map(str, args), files=files)
         self.running.append(role)
         return role
 
-    def up(self, *args):
-        return self.start("up", "--data", self.data, *FREE_PORTS, *args)
+    def up(self, *args, files=None):
+        return self.start("up", "--data", self.data, *FREE_PORTS, *args, files=files)
 
     def up_for(self, duration, *args, code=0):
         """The whole pipeline for a while; gives its summary."""

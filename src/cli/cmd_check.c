@@ -52,7 +52,8 @@ static void problem(void *context, const char *option, const char *text)
 {
     struct check *check = context;
     check->problems++;
-    printf("problem  %s (%s): %s\n", option, origin_of(check->app, option), text);
+    char shown[4 * ERR_TEXT_BYTES];
+    printf("problem  %s (%s): %s\n", option, origin_of(check->app, option), text_shown(text, shown, sizeof shown));
 }
 
 static void result(struct check *check, enum status status, const char *option, const char *fine, const struct err *err)

@@ -32,7 +32,6 @@ static bool list_row(void *context, uint32_t count, const char *const *names, co
 static void list_nothing(const struct listing *listing)
 {
     if (listing->format == OUTPUT_JSON) puts("[]");
-    if (listing->format == OUTPUT_CSV) puts("");
     if (listing->format == OUTPUT_TABLE && listing->empty) puts(listing->empty);
 }
 
@@ -67,7 +66,8 @@ enum { ENTRY_COLUMNS_MAX = 16 };
 static void readable(uint32_t count, const char *const *names, const struct sink_cell *cells, struct sink_cell shown[ENTRY_COLUMNS_MAX],
                      char texts[ENTRY_COLUMNS_MAX][CLOCK_TEXT_BYTES])
 {
-    for (uint32_t i = 0; i < count && i < ENTRY_COLUMNS_MAX; i++) {
+    if (count > ENTRY_COLUMNS_MAX) abort(); // the statements below name fewer
+    for (uint32_t i = 0; i < count; i++) {
         bool time = !strcmp(names[i], "timestamp") || !strcmp(names[i], "quarantined_at");
         shown[i] = time && cells[i].type == SINK_INTEGER ? output_text(clock_format(cells[i].integer, texts[i])) : cells[i];
     }

@@ -34,6 +34,8 @@ void publication_free(const struct publisher *publisher, struct publication *pub
 void publication_reset(const struct publisher *publisher, struct publication *publication);
 // Records that append will publish.
 uint64_t publication_records(const struct publisher *publisher, const struct publication *publication);
+// Those of them in topics that no route of processing reads.
+uint64_t publication_unread(const struct publisher *publisher, const struct publication *publication);
 
 // Every quote becomes a record of one topic or a reject. `source` names the feed in the rejects.
 enum status publisher_encode(struct publisher *publisher, struct publication *publication, const char *source, struct err *err) MUST_CHECK;
