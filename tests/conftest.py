@@ -24,6 +24,21 @@ FREE_PORTS = [
 DEADLINE = 60  # seconds; generous, because machines are shared
 
 
+FIGURES = []
+
+
+def figure(text):
+    """A line that is worth reading also when the test passes: a seed, a count."""
+    FIGURES.append(text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    if FIGURES:
+        terminalreporter.section("figures")
+    for text in FIGURES:
+        terminalreporter.write_line(text)
+
+
 def wait_for(condition, what, deadline=DEADLINE):
     """Waits until condition() is true and returns what it gave."""
     end = time.monotonic() + deadline
@@ -38,9 +53,10 @@ def wait_for(condition, what, deadline=DEADLINE):
 class Running:
     """A role that runs; its addresses are read from what it prints."""
 
-    def __init__(self, *args, env=None):
+    def __init__(self, *args, env=None, files=None):
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([BINARY, *args], stdout=subprocess.PIPE, stderr=self.errors, env=env)
+        limit = ["prlimit", f"--nofile={files}"] if files else []
+        self.process = subprocess.Popen([*limit, BINARY, *args], stdout=subprocess.PIPE, stderr=self.errors, env=env)
         self.out = b""
 
     def stderr(self):
@@ -100,18 +116,18 @@ class Fdp:
         full = {k: v for k, v in os.environ.items() if not k.startswith("FDP_")} | (env or {})
         return subprocess.run([BINARY, *map(str, args)], input=stdin, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=300, env=full)
 
-    def start(self, *args):
-        """Starts a role that runs until it is stopped."""
-        role = Running(*map(str, args))
+    def start(self, *args, files=None):
+        """Starts a role that runs until it is stopped; `files` is how many it may have open."""
+        role = Running(*map(str, args), files=files)
         self.running.append(role)
         return role
 
-    def role(self, name, *args):
+    def role(self, name, *args, files=None):
         """Starts one role on free ports: up, ingest, process, registry."""
-        return self.start(name, *self.where(), *FREE_PORTS, *args)
+        return self.start(name, *self.where(), *FREE_PORTS, *args, files=files)
 
-    def up(self, *args):
-        return self.role("up", *args)
+    def up(self, *args, files=None):
+        return self.role("up", *args, files=files)
 
     def up_for(self, duration, *args, code=0):
         """The whole pipeline for a while; gives its summary."""

@@ -16,19 +16,42 @@
 
 enum { OPEN_RETRY_MS = 5000 };
 
+// What cannot be done, and where.
+struct failure {
+    const char *doing, *path;
+    bool read_only;
+    enum err_code code;
+};
+
 // `why` is what the system said, or 0.
-static enum status cannot_open(const char *path, int why, enum err_code code, struct err *err)
+static enum status cannot_open(const struct failure *failure, int why, struct err *err)
 {
+    const char *doing = failure->doing, *path = failure->path;
     char missing[PERMISSION_TEXT_BYTES];
-    if (permission_missing(path, missing, sizeof missing))
-        return err_set(err, FATAL, code,
-                       "cannot open %s: %s, which is needed even to look; run as the owner, have it granted, or choose another folder with "
-                       "--data",
-                       path, missing);
+    if (permission_missing(path, failure->read_only, missing, sizeof missing))
+        return err_set(err, FATAL, failure->code, "cannot %s: %.100s: %s", doing, path, missing);
     if (why == EMFILE || why == ENFILE)
-        return err_set(err, FATAL, code, "cannot open %s: %s; raise the limit (ulimit -n)", path, strerror(why));
-    return err_set(err, FATAL, code, "cannot open %s: %s; choose a writable folder with --data", path,
+        return err_set(err, FATAL, failure->code, "cannot %s: %s: %s; raise the limit (ulimit -n)", doing, path, strerror(why));
+    return err_set(err, FATAL, failure->code, "cannot %s: %s: %s; choose a writable folder with --data", doing, path,
                    why ? strerror(why) : "its folder cannot be written");
+}
+
+static int read_int(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    int value = -1;
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+        value = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
+static enum status no_space(const struct failure *failure, struct err *err)
+{
+    return err_set(err, AGAIN, failure->code,
+                   "cannot %s: no space left on the disk of %s; free some; what could not be written is tried again as long as the program "
+                   "runs",
+                   failure->doing, failure->path);
 }
 
 enum status database_err(sqlite3 *db, const char *doing, enum err_code code, struct err *err)
@@ -38,17 +61,15 @@ enum status database_err(sqlite3 *db, const char *doing, enum err_code code, str
     int rc = sqlite3_extended_errcode(db);
     const char *path = sqlite3_db_filename(db, "main"), *text = sqlite3_errmsg(db);
     if (!path) path = "the database";
+    struct failure failure = {.doing = doing, .path = path, .code = code};
     switch (rc & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return err_set(err, AGAIN, code, "cannot %s: %s is locked by another process; if this goes on, see which one has it open", doing,
                        path);
-    case SQLITE_FULL:
-        return err_set(err, AGAIN, code, "cannot %s: no space left on the disk of %s; free some, the work goes on by itself", doing, path);
+    case SQLITE_FULL: return no_space(&failure, err);
     case SQLITE_IOERR:
-        if (system == ENOSPC || system == EDQUOT || system == EFBIG)
-            return err_set(err, AGAIN, code, "cannot %s: no space left on the disk of %s; free some, the work goes on by itself", doing,
-                           path);
+        if (system == ENOSPC || system == EDQUOT || system == EFBIG) return no_space(&failure, err);
         return err_set(err, FATAL, code, "cannot %s: reading or writing %s failed (%s, errno %d: %s); check the disk", doing, path, text,
                        system, strerror(system));
     case SQLITE_CONSTRAINT: return err_set(err, REJECT, code, "cannot %s: %s", doing, text);
@@ -58,10 +79,21 @@ enum status database_err(sqlite3 *db, const char *doing, enum err_code code, str
     case SQLITE_CORRUPT:
         return err_set(err, FATAL, code, "cannot %s: %s is damaged (%s); restore it from a copy, or move it away to start anew", doing,
                        path, text);
-    case SQLITE_READONLY: return cannot_open(path, 0, code, err);
-    case SQLITE_CANTOPEN: return cannot_open(path, system, code, err);
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+        failure.read_only = read_int(db, "PRAGMA query_only") == 1;
+        return cannot_open(&failure, (rc & 0xff) == SQLITE_CANTOPEN ? system : 0, err);
     default: return err_set(err, FATAL, code, "cannot %s: %s", doing, text);
     }
+}
+
+static enum status cannot_make(const char *folder, enum err_code code, struct err *err)
+{
+    int why = errno;
+    char missing[PERMISSION_TEXT_BYTES];
+    if (permission_missing(folder, false, missing, sizeof missing))
+        return err_set(err, FATAL, code, "cannot make the folder %.100s: %s", folder, missing);
+    return err_set(err, FATAL, code, "cannot make the folder %s: %s; choose a writable one with --data", folder, strerror(why));
 }
 
 enum status database_make_folders(const char *path, enum err_code code, struct err *err)
@@ -71,8 +103,7 @@ enum status database_make_folders(const char *path, enum err_code code, struct e
     snprintf(folder, sizeof folder, "%s", path);
     for (char *slash = strchr(folder + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(folder, 0777) && errno != EEXIST)
-            return err_set(err, FATAL, code, "cannot make the folder %s: %s; choose a writable one with --data", folder, strerror(errno));
+        if (mkdir(folder, 0777) && errno != EEXIST) return cannot_make(folder, code, err);
         *slash = '/';
     }
     return OK;
@@ -86,23 +117,13 @@ static enum status why_not_open(sqlite3 *db, const struct database_params *param
     int why = sqlite3_system_errno(db);
     if (params->read_only && access(params->path, F_OK) && errno == ENOENT)
         return err_set(err, FATAL, params->code, "there is no %s; name the folder of a pipeline that has run with --data", params->path);
-    return cannot_open(params->path, why, params->code, err);
+    return cannot_open(&(struct failure){"open the database", params->path, params->read_only, params->code}, why, err);
 }
 
 static enum status another_kind(const struct database_params *params, struct err *err)
 {
     return err_set(err, FATAL, params->code, "%s is not a %s of this program; move it away, or choose another folder with --data",
                    params->path, params->kind == DATABASE_LOG ? "log" : "store");
-}
-
-static int read_int(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *statement = NULL;
-    int value = -1;
-    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
-        value = sqlite3_column_int(statement, 0);
-    sqlite3_finalize(statement);
-    return value;
 }
 
 static int user_version(sqlite3 *db)

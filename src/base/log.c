@@ -16,24 +16,32 @@ static const char *const level_colors[] = {"\033[2m", "", "\033[33m", "\033[31m"
 
 enum { LOG_LINE_MAX = 8192, LOG_LINE_TAIL = 64 };
 
+// What JSON leaves as it is and a terminal does not: DEL, and U+0080 to U+009F.
+static bool moves_terminals(const char *text)
+{
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+        if (*p == 0x7f || (*p == 0xc2 && p[1] < 0xa0)) return true;
+    return false;
+}
+
 // A JSON string of any bytes: what is not UTF-8 becomes question marks, so that the line stays JSON.
 static void append_json(struct buf *line, const char *text)
 {
     size_t size = strlen(text);
-    if (text_is_utf8(text, size)) {
+    if (text_is_utf8(text, size) && !moves_terminals(text)) {
         buf_append_json(line, text, size);
         return;
     }
     char copy[LOG_LINE_MAX];
     if (size > sizeof copy) size = sizeof copy;
-    for (size_t i = 0; i < size; i++) copy[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+    for (size_t i = 0; i < size; i++) copy[i] = (unsigned char)text[i] < 0x7f ? text[i] : '?';
     buf_append_json(line, copy, size);
 }
 
 static void append_text(struct buf *line, const char *text)
 {
-    bool plain = *text != '\0';
-    for (const char *p = text; *p && plain; p++) plain = (unsigned char)*p > ' ' && *p != '"' && *p != '=' && *p != 0x7f;
+    bool plain = *text != '\0' && !moves_terminals(text);
+    for (const char *p = text; *p && plain; p++) plain = (unsigned char)*p > ' ' && *p != '"' && *p != '=';
     if (plain && text_is_utf8(text, strlen(text)))
         buf_append_text(line, text);
     else

@@ -11,6 +11,7 @@ struct reader {
     yaml_parser_t parser;
     struct arena *arena;
     const char *name;
+    struct slice text;
     uint32_t nodes;
     struct err *err;
 };
@@ -28,12 +29,23 @@ static enum status refuse_at(struct reader *reader, size_t line, const char *ori
     return err_set_at(reader->err, FATAL, ERR_CONFIG, origin, "%s:%zu: %s", reader->name, line, text);
 }
 
+// libyaml would say that some character cannot start a token.
+static bool indented_by_tab(const struct reader *reader, size_t line)
+{
+    const char *p = reader->text.data, *end = p + reader->text.size;
+    while (line-- && p && (p = memchr(p, '\n', (size_t)(end - p)))) p++;
+    while (p && p < end && *p == ' ') p++;
+    return p && p < end && *p == '\t';
+}
+
 static enum status next_event(struct reader *reader, yaml_event_t *event)
 {
     if (yaml_parser_parse(&reader->parser, event)) return OK;
     const yaml_parser_t *parser = &reader->parser;
     const char *problem = parser->problem ? parser->problem : "out of memory";
     size_t line = parser->problem_mark.line + 1;
+    if (indented_by_tab(reader, parser->problem_mark.line))
+        return refuse(reader, line, "not valid YAML: a tab stands in front of it; indent with spaces");
     if (!parser->context) return refuse(reader, line, "not valid YAML: %s", problem);
     return refuse(reader, line, "not valid YAML: %s (%s that began on line %zu)", problem, parser->context, parser->context_mark.line + 1);
 }
@@ -173,7 +185,7 @@ static enum status check_utf8(struct reader *reader, struct slice text)
 
 enum status option_yaml_parse(struct arena *arena, struct slice text, const char *name, struct node **root, struct err *err)
 {
-    struct reader reader = {.arena = arena, .name = name, .err = err};
+    struct reader reader = {.arena = arena, .name = name, .text = text, .err = err};
     *root = NULL;
     TRY(check_utf8(&reader, text));
     if (!yaml_parser_initialize(&reader.parser)) return refuse(&reader, 1, "out of memory");

@@ -25,26 +25,44 @@ static const char *user_name(uid_t uid, char out[NAME_BYTES])
     return out;
 }
 
-static bool denied(const char *path, int mode, const char *doing, char *out, size_t size)
+struct question {
+    bool look;
+    char *out; // the answer
+    size_t size;
+};
+
+static bool denied(const struct question *question, const char *path, int mode, const char *doing)
 {
     char user[NAME_BYTES], owner[NAME_BYTES];
     struct stat info;
     if (!faccessat(AT_FDCWD, path, mode, AT_EACCESS) || errno != EACCES || stat(path, &info)) return false;
-    snprintf(out, size, "the user %s has no permission to %s %.400s (owner %s, mode %04o)", user_name(geteuid(), user), doing, path,
-             user_name(info.st_uid, owner), (unsigned)info.st_mode & 07777u);
+    snprintf(question->out, question->size,
+             "the user %s has no permission to %s %.400s (owner %s, mode %04o)%s; run as the owner, have it granted, or choose another "
+             "folder with --data",
+             user_name(geteuid(), user), doing, path, user_name(info.st_uid, owner), (unsigned)info.st_mode & 07777u,
+             question->look ? ", which is needed even to look" : "");
     return true;
 }
 
-bool permission_missing(const char *path, char *out, size_t size)
+static bool no_folder(const struct question *question, const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) || S_ISDIR(info.st_mode)) return false;
+    snprintf(question->out, question->size, "%.400s is not a folder; choose another with --data", path);
+    return true;
+}
+
+bool permission_missing(const char *path, bool look, char *out, size_t size)
 {
     char folder[PATH_MAX] = ".";
+    struct question question = {look, out, size};
     if (strlen(path) >= sizeof folder) return false;
     for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
         size_t length = slash == path ? 1 : (size_t)(slash - path);
         memcpy(folder, path, length);
         folder[length] = '\0';
-        if (denied(folder, X_OK, "enter the folder", out, size)) return true;
+        if (no_folder(&question, folder) || denied(&question, folder, X_OK, "enter the folder")) return true;
     }
-    return denied(path, R_OK, "read", out, size) || denied(folder, W_OK, "write to the folder", out, size) ||
-           denied(path, W_OK, "write to", out, size);
+    return denied(&question, path, R_OK, "read") || denied(&question, folder, W_OK, "write to the folder") ||
+           denied(&question, path, W_OK, "write to");
 }

@@ -6,11 +6,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { PERMISSION_TEXT_BYTES = 640 };
+enum { PERMISSION_TEXT_BYTES = 768 };
 
 // Looks what this process may not do of: enter the folders on the way to `path`, read the file (when there is one), write to its folder,
-// write to the file. Writes the first as "the user nobody has no permission to write to the folder /data (owner root, mode 0755)"; false
-// when nothing is missing. Opens nothing.
-bool permission_missing(const char *path, char *out, size_t size);
+// write to the file. Writes the first as "the user nobody has no permission to write to the folder /data (owner root, mode 0755)" and what
+// to do, with a word of explanation for who only wanted to `look`; or what on the way is no folder. False when nothing is in the way.
+// Opens nothing.
+bool permission_missing(const char *path, bool look, char *out, size_t size);
 
 #endif

@@ -2,6 +2,7 @@
 // Checks and conversions on text.
 #include "base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 bool text_is_utf8(const char *data, size_t size)
@@ -201,18 +202,25 @@ static void put(struct room *room, const char *text, size_t size)
     room->to += size;
 }
 
+static bool is_host(const char *name, size_t size)
+{
+    return memchr(name, '.', size) || (size == 9 && !strncmp(name, "localhost", size));
+}
+
 // The password of user:PASSWORD@ behind "://", or NULL. One that holds a character which should have been percent-encoded is found too,
-// unless it looks like a port.
+// unless it looks like the port of a host.
 static const char *find_password(const char *url, size_t *size)
 {
     const char *authority = strstr(url, "://");
     if (!authority) return NULL;
     authority += 3;
-    const char *password = authority + strcspn(authority, ":@/?#");
-    if (*password++ != ':') return NULL;
+    size_t user = strcspn(authority, ":@/?#");
+    if (*authority == '[' || authority[user] != ':') return NULL;
+    const char *password = authority + user + 1;
     size_t length = strcspn(password, "/?#");
     const char *at = memrchr(password, '@', length);
-    if (!at && strspn(password, "0123456789") != length) at = strrchr(password, '@');
+    bool port = is_host(authority, user) && strspn(password, "0123456789") == length;
+    if (!at && !port) at = strrchr(password, '@');
     *size = at ? (size_t)(at - password) : 0;
     return at ? password : NULL;
 }
@@ -235,6 +243,28 @@ char *text_url_shown(const char *url, char *out, size_t size)
         url = found + strcspn(found, "&;# ");
     }
     put(&room, url, strlen(url));
+    *room.to = '\0';
+    return out;
+}
+
+char *text_shown(const char *text, char *out, size_t size)
+{
+    struct room room = {out, out + size - 1};
+    for (size_t length; *text; text += length) {
+        unsigned char c = (unsigned char)*text;
+        length = strnlen(text, c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1);
+        bool valid = text_is_utf8(text, length);
+        if (!valid) length = 1;
+        if (valid && c == 0xc2) c = (unsigned char)text[1]; // U+0080 to U+009F are control characters, too
+        char hex[8];
+        snprintf(hex, sizeof hex, "\\x%02x", c);
+        if (!valid)
+            put(&room, "?", 1);
+        else if ((c < ' ' && c != '\n' && c != '\t') || (c >= 0x7f && c < 0xa0))
+            put(&room, hex, 4);
+        else
+            put(&room, text, length);
+    }
     *room.to = '\0';
     return out;
 }

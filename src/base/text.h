@@ -55,12 +55,17 @@ ptrdiff_t text_base64_decode(const char *text, size_t size, void *out);
 // Of `names`, the one most like `name` when it is near enough to be a slip of the finger, else NULL.
 const char *text_nearest(const char *name, const char *const *names, size_t count);
 
-// The place of `name` among the few `names`; a new one is put at the end, for which there must be room.
+// The place of `name` among the few `names`; a new one is put at the end: `names` must have room
+// for one more than `count`.
 uint32_t text_number(const char **names, uint32_t *count, const char *name);
 
 // A URL as it may be shown: the password in user:PASSWORD@ and in password=PASSWORD is ***. Cut to what `out` holds. Returns `out`.
 enum { TEXT_URL_BYTES = 512 };
 char *text_url_shown(const char *url, char *out, size_t size);
+
+// A text for people at a terminal: control characters but newline and tab are \xNN, what is not UTF-8 is ?. Cut to what `out` holds.
+// Returns `out`.
+char *text_shown(const char *text, char *out, size_t size);
 
 // 64-bit hash for tables in memory (not stored, not for hostile keys without a cap on the table).
 uint64_t text_hash(const void *data, size_t size);

@@ -18,6 +18,25 @@ static const struct flag common_flags[] = {
 };
 enum { COMMON_FLAGS = sizeof common_flags / sizeof *common_flags };
 
+// --- Saying what is wrong ---
+
+enum { SAID_BYTES = 8 * ERR_TEXT_BYTES };
+
+__attribute__((format(printf, 1, 0))) static void say(const char *format, va_list args)
+{
+    char text[SAID_BYTES], shown[4 * SAID_BYTES];
+    vsnprintf(text, sizeof text, format, args);
+    fputs(text_shown(text, shown, sizeof shown), stderr);
+}
+
+void app_say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(format, args);
+    va_end(args);
+}
+
 // --- Finding the command ---
 
 // True when the words begin with those of the name; `used` says how many it has.
@@ -56,7 +75,7 @@ static void say_unknown(char **words, int word_count)
     int count = 0;
     for (; count < command_count && count < 64; count++) names[count] = commands[count].name;
     const char *nearest = text_nearest(name, names, (size_t)count);
-    fprintf(stderr, "fdp: there is no command \"%s\"", name);
+    app_say("fdp: there is no command \"%s\"", name);
     if (nearest) fprintf(stderr, "; did you mean \"%s\"?", nearest);
     fprintf(stderr, "\nfdp help lists them all.\n");
 }
@@ -125,7 +144,7 @@ static void say_unknown_flag(const struct app *app, const char *argument, const 
     for (int i = 0; i < COMMON_FLAGS; i++) names[count++] = common_flags[i].name;
     for (int i = 0; i < COMMAND_MAX_FLAGS && app->command->flags[i].name; i++) names[count++] = app->command->flags[i].name;
     const char *nearest = text_nearest(name, names, count);
-    fprintf(stderr, "fdp %s: there is no option %s", app->command->name, argument);
+    app_say("fdp %s: there is no option %s", app->command->name, argument);
     if (nearest) fprintf(stderr, "; did you mean --%s?", nearest);
     fprintf(stderr, "\nfdp help %s lists them.\n", app->command->name);
 }
@@ -289,7 +308,7 @@ bool app_flag_number(const struct app *app, const char *name, int64_t min, int64
 
 int app_fail(const struct app *app, const struct err *err)
 {
-    fprintf(stderr, "fdp %s: %s\n", app->command->name, err->text);
+    app_say("fdp %s: %s\n", app->command->name, err->text);
     return err->code ? (int)err->code : ERR_INTERNAL;
 }
 
@@ -298,7 +317,7 @@ int app_usage(const struct app *app, const char *format, ...)
     va_list args;
     va_start(args, format);
     fprintf(stderr, "fdp %s: ", app->command->name);
-    vfprintf(stderr, format, args);
+    say(format, args);
     fputc('\n', stderr);
     va_end(args);
     return ERR_USAGE;

@@ -39,10 +39,12 @@ void check_problem(void *context, const char *option, const char *text)
 {
     struct check *check = context;
     check->problems++;
+    char shown[4 * ERR_TEXT_BYTES];
+    text_shown(text, shown, sizeof shown);
     if (check->output)
-        add_row(check, "problem", option, text);
+        add_row(check, "problem", option, shown);
     else
-        printf("problem  %s (%s): %s\n", option, origin_of(check->app, option), text);
+        printf("problem  %s (%s): %s\n", option, origin_of(check->app, option), shown);
 }
 
 void check_result(struct check *check, enum status status, const char *option, const char *fine, const struct err *err)

@@ -10,14 +10,15 @@ static void print_summary(const struct role *role)
 {
     const struct ingest_summary *in = &role->ingested;
     const struct process_summary *out = &role->processed;
+    uint64_t filtered = out->filtered + in->unread;
     // Counted apart at the two ends of the stream: what was acknowledged, and what was committed.
-    int64_t lost = (int64_t)(out->backlog + in->published) - (int64_t)(out->stored + out->quarantined + out->filtered + out->skipped);
+    int64_t lost = (int64_t)(out->backlog + in->published) - (int64_t)(out->stored + out->quarantined + filtered + out->skipped);
     printf(
         "{\"received\":%llu,\"duplicates\":%llu,\"published\":%llu,\"backlog\":%llu,\"stored\":%llu,\"quarantined\":%llu,\"filtered\":%llu,"
         "\"lost\":%lld,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n",
         (unsigned long long)in->received, (unsigned long long)in->duplicates, (unsigned long long)in->published,
         (unsigned long long)out->backlog, (unsigned long long)out->stored, (unsigned long long)out->quarantined,
-        (unsigned long long)out->filtered, (long long)lost, out->p50_ms, out->p99_ms);
+        (unsigned long long)filtered, (long long)lost, out->p50_ms, out->p99_ms);
 }
 
 int cmd_up(struct app *app)

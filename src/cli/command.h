@@ -58,6 +58,8 @@ const char *app_flag(const struct app *app, const char *name);
 // The same as a whole number within min..max, `fallback` when it was not given; false (said on stderr) when it is none.
 bool app_flag_number(const struct app *app, const char *name, int64_t min, int64_t max, int64_t fallback, int64_t *value);
 
+// Says something on stderr, as text_shown would have it: files and arguments may hold what moves a terminal.
+void app_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 // Says the error on stderr; returns its exit code.
 int app_fail(const struct app *app, const struct err *err);
 int app_usage(const struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));

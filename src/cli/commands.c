@@ -20,6 +20,7 @@
 #define LAG_HELP                                                                                                                              \
     "lag is in records from the position on, lag_seconds how old the first of them is. The position is the stored one; what the stream was\n" \
     "told of it (hint) may be older. Groups that store nothing here are shown by their hints."
+#define ROLES "All four roles on one data folder: docs/roles.md."
 
 const struct command commands[] = {
     {"up",
@@ -29,18 +30,46 @@ const struct command commands[] = {
      "Run the whole pipeline in one process",
      "Starts the schema registry, the built-in market (when ingestion.source is simulator:), ingestion, the worker and the monitoring page,\n"
      "all in this process. Ctrl-C stops it: the feed first, then what is on its way is stored.\n"
-     "With --for it prints one line of JSON at the end; `lost` is 0 when every published record is accounted for.",
+     "With --for it prints one line of JSON at the end; `lost` is 0 when every published record is accounted for;\n"
+     "`filtered` includes what no route of processing reads.",
      {DURATION_FLAG},
      cmd_up},
-    {"ingest", "", 0, 0, "Run ingestion alone: from a feed to the stream", NULL, {DURATION_FLAG}, cmd_ingest},
-    {"process", "", 0, 0, "Run the worker alone: from the stream to the store", NULL, {DURATION_FLAG}, cmd_process},
-    {"registry", "", 0, 0, "Run the schema registry alone", NULL, {DURATION_FLAG}, cmd_registry},
+    {"ingest",
+     "",
+     0,
+     0,
+     "Run ingestion alone: from a feed to the stream",
+     "Takes quotes from ingestion.source and publishes them; what cannot be used goes to tickers.rejected. The source is yahoo: or the\n"
+     "address of a market; a registry must run (streaming.registry.url, else the address of streaming.registry.listen) and have the\n"
+     "schemas: ingestion waits for both. With fdp registry and fdp simulate running:\n"
+     "fdp ingest --set 'ingestion.source=ws://127.0.0.1:8082/?version=2' --set streaming.registry.url=http://127.0.0.1:8081\n" ROLES,
+     {DURATION_FLAG},
+     cmd_ingest},
+    {"process",
+     "",
+     0,
+     0,
+     "Run the worker alone: from the stream to the store",
+     "Decodes the records of the stream with the registry's schemas and stores each exactly once; one worker at a time, a second one takes\n"
+     "over from the first. It needs the registry for schemas that it has not seen yet.\n" ROLES,
+     {DURATION_FLAG},
+     cmd_process},
+    {"registry",
+     "",
+     0,
+     0,
+     "Run the schema registry alone",
+     "Speaks Confluent's API on streaming.registry.listen. It keeps its schemas in the stream and is empty at first: once it runs, load them\n"
+     "with fdp schemas load --set streaming.registry.url=http://127.0.0.1:8081.\n" ROLES,
+     {DURATION_FLAG},
+     cmd_registry},
     {"simulate",
      "",
      0,
      0,
      "Run the built-in market alone",
-     "It speaks Yahoo's streaming protocol: ws://HOST:PORT/?version=2 (JSON frames) or ws://HOST:PORT/ (base64 frames).",
+     "It speaks Yahoo's streaming protocol: ws://HOST:PORT/?version=2 (JSON frames) or ws://HOST:PORT/ (base64 frames). It needs no other\n"
+     "role; fdp ingest takes its address as ingestion.source.\n" ROLES,
      {DURATION_FLAG,
       {"replay", "FILE.csv", "play recorded prices: columns time, id, price, ... (simulator.replay)"},
       {"speed", "FACTOR", "of a replay: 2 is twice as fast (simulator.speed)"}},

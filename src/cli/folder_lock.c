@@ -12,6 +12,16 @@
 #include <unistd.h>
 
 #include "base/database.h"
+#include "base/permission.h"
+
+static enum status cannot_write(const char *folder, const char *path, struct err *err)
+{
+    int why = errno;
+    char missing[PERMISSION_TEXT_BYTES];
+    if (permission_missing(path, false, missing, sizeof missing))
+        return err_set(err, FATAL, ERR_STORAGE, "cannot write to %.100s: %s", folder, missing);
+    return err_set(err, FATAL, ERR_STORAGE, "cannot write to %s: %s; choose a writable folder with --data", folder, strerror(why));
+}
 
 static enum status held_by_another(int fd, const char *folder, struct err *err)
 {
@@ -29,8 +39,7 @@ enum status folder_lock_take(struct folder_lock *lock, const char *folder, struc
         return err_set(err, FATAL, ERR_CONFIG, "the path of the data folder is too long");
     TRY(database_make_folders(path, ERR_STORAGE, err));
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return err_set(err, FATAL, ERR_STORAGE, "cannot write to %s: %s; choose a writable folder with --data", folder, strerror(errno));
+    if (fd < 0) return cannot_write(folder, path, err);
     if (flock(fd, LOCK_EX | LOCK_NB)) {
         enum status status = held_by_another(fd, folder, err);
         close(fd);

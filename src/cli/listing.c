@@ -16,7 +16,6 @@ bool listing_row(void *context, uint32_t count, const char *const *names, const 
 static void list_nothing(const struct listing *listing)
 {
     if (listing->format == OUTPUT_JSON) puts("[]");
-    if (listing->format == OUTPUT_CSV) puts("");
     if (listing->format == OUTPUT_TABLE && listing->empty) puts(listing->empty);
 }
 

@@ -25,7 +25,7 @@ static void say_problem(void *context, const char *option, const char *text)
     const char *origin = "";
     for (size_t i = 0; i < config_options.count; i++)
         if (!strcmp(config_options.rows[i].name, option)) origin = app->values.origins[i];
-    fprintf(stderr, "fdp: %s%s%s%s: %s\n", option, *origin ? " (from " : "", origin, *origin ? ")" : "", text);
+    app_say("fdp: %s%s%s%s: %s\n", option, *origin ? " (from " : "", origin, *origin ? ")" : "", text);
 }
 
 static int run(struct app *app)

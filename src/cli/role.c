@@ -16,7 +16,7 @@
 enum {
     TICK_MS = 200,          // how often the loop turns
     DRAIN_LIMIT_MS = 20000, // after a signal; a second one ends at once
-    DESCRIPTORS = 8192,     // that a process may have open: the servers' connections, and some
+    DESCRIPTORS = 10000,    // that a process may have open: the servers' connections, and some
 };
 
 const char *role_registry_url(const struct config *config, char out[512])
@@ -110,7 +110,9 @@ static enum status start_process(struct role *role, bool alone, struct err *err)
 
 static bool ingest_part_ready(const void *part, const char **why)
 {
-    return ingest_ready(part, why);
+    const struct role *role = part;
+    *why = "waits for the schema registry and its schemas";
+    return atomic_load(&role->ingest_made) && ingest_ready(role->ingest, why);
 }
 
 static enum status make_ingest(struct role *role, struct err *err)
@@ -126,17 +128,23 @@ static enum status make_ingest(struct role *role, struct err *err)
         params.market_url = simulator_url(role->simulator);
         params.market_symbol_count = simulator_symbols(role->simulator, &params.market_symbols);
     }
-    return ingest_new(&role->ingest, &params, err);
+    health_add(role->health, "ingestion", ingest_part_ready, role);
+    TRY(ingest_new(&role->ingest, &params, err));
+    atomic_store(&role->ingest_made, true);
+    return OK;
 }
 
 // The servers' own limits on connections should be met before the system's on descriptors, which databases need too. None of our libraries
 // uses select(2), for whose sake the soft limit is as low as 1024.
-static void allow_descriptors(void)
+static void allow_descriptors(const struct log *log)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= DESCRIPTORS) return;
     limit.rlim_cur = limit.rlim_max < DESCRIPTORS ? limit.rlim_max : DESCRIPTORS;
     setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= DESCRIPTORS) return;
+    log_warn(log, "role", "few files may be open, so few connections are taken; raise the limit (ulimit -n)", "at-most",
+             log_number((int64_t)limit.rlim_cur), "wanted", log_number(DESCRIPTORS));
 }
 
 // Everything that can fail comes first and the claim of the worker after it: a start that is refused takes nothing from a pipeline that
@@ -152,10 +160,7 @@ static enum status start(struct role *role, unsigned parts, struct err *err)
     if (parts & ROLE_SIMULATOR) TRY(start_simulator(role, err));
     if (parts & ROLE_INGEST) TRY(make_ingest(role, err));
     if (parts & ROLE_PROCESS) TRY(start_process(role, parts & ROLE_INGEST, err));
-    if (parts & ROLE_INGEST) {
-        ingest_run(role->ingest);
-        health_add(role->health, "ingestion", ingest_part_ready, role->ingest);
-    }
+    if (parts & ROLE_INGEST) ingest_run(role->ingest);
     health_started(role->health);
     return OK;
 }
@@ -236,7 +241,7 @@ int role_run(struct role *role, struct app *app, unsigned parts)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, &before);
 
-    allow_descriptors();
+    allow_descriptors(&app->log);
     struct err err;
     int code = EXIT_DONE;
     enum status status = start(role, parts, &err);

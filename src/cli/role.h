@@ -3,6 +3,8 @@
 #ifndef FDP_CLI_ROLE_H
 #define FDP_CLI_ROLE_H
 
+#include <stdatomic.h>
+
 #include "cli/command.h"
 #include "cli/folder_lock.h"
 #include "cli/reload.h"
@@ -29,6 +31,7 @@ struct role {
     struct simulator *simulator;
     struct process *process;
     struct ingest *ingest;
+    atomic_bool ingest_made; // before that, the start waits for the schema registry
     struct monitor *monitor;
     struct process_summary processed;
     struct ingest_summary ingested;

@@ -41,6 +41,7 @@ struct ingest {
 
     struct stream *stream;  // publish thread's
     uint64_t published;     // publish thread's
+    uint64_t unread;        // publish thread's: of published
     int64_t next_retain_ns; // publish thread's
 
     struct halt halt;
@@ -196,6 +197,7 @@ static void count_published(struct ingest *self, const struct publication *publi
         metric_observe_ns(self->stage_published, (now_us - quotes->columns[QUOTE_INGESTION_TS].int64[row]) * 1000);
     uint64_t records = publication_records(publication);
     self->published += records;
+    self->unread += publication_unread(publication);
     metric_add(self->published_total, records);
     metric_add(self->rejected_total, publication->rejects->rows);
 }
@@ -303,7 +305,6 @@ static enum status open_publisher(struct ingest *self, struct err *err)
 static enum status open_feed(struct ingest *self, struct err *err)
 {
     const struct ingest_params *params = &self->params;
-    TRY(source_open(&self->source, params->config, params->market_url, params->market_symbols, params->market_symbol_count, err));
     struct feed_params feed = {params->config, self->source.url, self->source.source_api, params->log, params->metrics};
     TRY(self->source.ops->open(&self->feed, &feed, err));
     enum status status = self->source.ops->subscribe(self->feed, self->source.symbols, self->source.symbol_count, err);
@@ -349,7 +350,10 @@ enum status ingest_new(struct ingest **out, const struct ingest_params *params, 
     if (!self) abort();
     self->params = *params;
     halt_init(&self->halt, params->log, component);
-    enum status status = open_publisher(self, err);
+    // First what is wrong at once, then what may have to wait.
+    enum status status =
+        source_open(&self->source, params->config, params->market_url, params->market_symbols, params->market_symbol_count, err);
+    if (status == OK) status = open_publisher(self, err);
     if (status == OK) status = open_feed(self, err);
     if (status != OK) {
         ingest_free(self);
@@ -387,7 +391,7 @@ enum status ingest_stop(struct ingest *self, int64_t deadline_ns, struct ingest_
     if (self->running) pthread_join(self->feed_thread, NULL);
     self->source.ops->close(self->feed);
     if (self->running) pthread_join(self->publish_thread, NULL);
-    if (summary) *summary = (struct ingest_summary){self->received, self->duplicates, self->published};
+    if (summary) *summary = (struct ingest_summary){self->received, self->duplicates, self->published, self->unread};
     enum status status = halt_result(&self->halt, err);
     ingest_free(self);
     return status;

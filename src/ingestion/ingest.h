@@ -30,6 +30,7 @@ struct ingest_params {
 
 struct ingest_summary {
     uint64_t received, duplicates, published; // received = duplicates + published once it has stopped
+    uint64_t unread;                          // of published: to topics that no route of processing reads
 };
 
 // Makes everything that can fail; nothing moves yet. FATAL: the configuration or the stream cannot be used. RETRY: it was stopped while it

@@ -20,6 +20,7 @@ struct topic {
     struct row_type *type;
     struct avro_encode_plan *plan;
     int32_t schema_id;
+    bool read; // by a route of processing
 };
 
 struct publisher {
@@ -37,6 +38,13 @@ struct publisher {
 };
 
 // --- Setting up ---
+
+static bool is_read(const char *topic, const struct config *config)
+{
+    bool read = !strcmp(topic, STREAM_REJECTED_TOPIC);
+    for (uint32_t i = 0; i < config->processing.routes.count && !read; i++) read = !strcmp(config->processing.routes.items[i].topic, topic);
+    return read;
+}
 
 static enum status topic_schema(struct topic *topic, const char *schemas, struct registry_client *registry, struct err *err)
 {
@@ -81,6 +89,7 @@ static enum status publisher_open(struct publisher *self, const struct config *c
         uint32_t at = text_number(self->topic_names, &self->topic_count, route->topic);
         struct topic *topic = &self->topics[at];
         topic->name = route->topic;
+        topic->read = is_read(route->topic, config);
         if (!topic->schema) TRY(topic_open(topic, self, config, registry, err));
         self->route_topic[i] = at;
         routes[i] = (struct transform_route){arena_printf(&self->arena, "ingestion.routes[%u]", i), route->select, topic->type};
@@ -170,6 +179,14 @@ uint64_t publication_records(const struct publication *publication)
 {
     uint64_t records = publication->rejects->rows;
     for (uint32_t i = 0; i < publication->publisher->topic_count; i++) records += publication->records[i]->rows;
+    return records;
+}
+
+uint64_t publication_unread(const struct publication *publication)
+{
+    const struct publisher *self = publication->publisher;
+    uint64_t records = 0;
+    for (uint32_t i = 0; i < self->topic_count; i++) records += self->topics[i].read ? 0 : publication->records[i]->rows;
     return records;
 }
 

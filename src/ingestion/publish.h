@@ -35,6 +35,8 @@ void publication_free(struct publication *publication);
 void publication_reset(struct publication *publication);
 // Records that append will publish.
 uint64_t publication_records(const struct publication *publication);
+// Those of them in topics that no route of processing reads.
+uint64_t publication_unread(const struct publication *publication);
 
 // Every quote becomes a record of one topic or a reject. `source` names the feed in the rejects.
 enum status publication_encode(struct publication *publication, const char *source, struct err *err) MUST_CHECK;

@@ -89,7 +89,7 @@ static void fail(struct yahoo_connection *self, const char *why)
     bool was_open = self->state == YAHOO_OPEN;
     self->state = YAHOO_DOWN;
     self->socket = NULL;
-    int64_t wait_ms = self->next_address < self->addresses.count && !was_open ? 0 : backoff_next_ms(&self->backoff);
+    int64_t wait_ms = self->next_address < self->addresses.count && !was_open ? 0 : reconnect_next_ms(&self->reconnect);
     if (was_open) self->next_address = self->addresses.count = 0; // ask again where the host is
     self->due_ns = clock_deadline_ms(wait_ms);
     bool news = strncmp(self->why, why, sizeof self->why - 1) != 0;
@@ -121,7 +121,7 @@ static void heard(struct yahoo_connection *self)
 {
     self->seen_ns = clock_mono_ns();
     // A server that accepts and hangs up at once is not a success.
-    if (!self->heard) backoff_reset(&self->backoff);
+    if (!self->heard) reconnect_reset(&self->reconnect);
     self->heard = true;
 }
 
@@ -231,7 +231,7 @@ struct yahoo_connection *yahoo_connection_new(const struct yahoo_line *line)
     self->line = line;
     int64_t now = clock_mono_ns();
     uint64_t seed = text_hash(&now, sizeof now) ^ (uint64_t)(uintptr_t)self;
-    backoff_init(&self->backoff, line->config->ingestion.reconnect_min_ms, line->config->ingestion.reconnect_max_ms, seed);
+    reconnect_init(&self->reconnect, line->config->ingestion.reconnect_min_ms, line->config->ingestion.reconnect_max_ms, seed);
     self->due_ns = now;
     return self;
 }

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "base/metric.h"
-#include "ingestion/backoff.h"
+#include "ingestion/reconnect.h"
 #include "model/config.h"
 #include "net/resolver.h"
 #include "net/websocket.h"
@@ -41,7 +41,7 @@ struct yahoo_connection {
     struct resolver *resolver;
     struct resolver_addresses addresses; // those from next_address on are still to be tried
     size_t next_address;
-    struct backoff backoff;
+    struct reconnect reconnect;
     int64_t due_ns;            // when down: when to try again
     int64_t seen_ns;           // when open: when something last arrived
     int64_t ping_ns;           // when open: when to ping next

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-enum { TOPIC_NAME_MAX = 249, GROUP_NAME_MAX = 255, TABLE_NAME_MAX = 63, PROBLEM_BYTES = 512 };
+enum { TOPIC_NAME_MAX = 249, GROUP_NAME_MAX = 255, TABLE_NAME_MAX = 63, PROBLEM_BYTES = 512, CONFIG_URL_BYTES = 512 };
 
 struct check {
     const struct config *config;
@@ -73,6 +73,23 @@ static void check_listen(struct check *check, const char *option, const char *li
     if (!listen_ok(listen)) found(check, option, "\"%.100s\" is not HOST:PORT; write for example 127.0.0.1:8080", listen);
 }
 
+// http(s)://HOST, perhaps with a user, a port and a path.
+static bool registry_url_ok(const char *url)
+{
+    size_t scheme = !strncmp(url, "http://", 7) ? 7 : !strncmp(url, "https://", 8) ? 8 : 0;
+    const char *authority = url + scheme, *end = authority + strcspn(authority, "/?#"),
+               *at = memrchr(authority, '@', (size_t)(end - authority));
+    const char *host = at ? at + 1 : authority, *bracket = memchr(host, ']', (size_t)(end - host));
+    const char *name_end = *host == '[' ? (bracket ? bracket + 1 : host) : host + strcspn(host, ":/?#");
+    int64_t port = 0;
+    if (!scheme || name_end == host || strlen(url) >= CONFIG_URL_BYTES) return false;
+    for (const char *p = url; *p; p++)
+        if ((unsigned char)*p <= ' ' || *p == 0x7f) return false;
+    if (name_end == end) return true;
+    return *name_end == ':' && text_to_int64((struct slice){name_end + 1, (size_t)(end - name_end - 1)}, &port) && port > 0 &&
+           port <= 65535;
+}
+
 static void check_topics(struct check *check)
 {
     const struct config_topic *topics = check->config->streaming.topics.items;
@@ -130,9 +147,15 @@ uint32_t config_check(const struct config *config, config_problem_fn *problem, v
     check_routes(&check);
     if (!name_ok(config->processing.group, GROUP_NAME_MAX))
         found(&check, "processing.group", "a group's name has 1 to %d letters, digits, dots, dashes and underscores", GROUP_NAME_MAX);
+    char shown[100];
+    if (*config->streaming.registry.url && !registry_url_ok(config->streaming.registry.url))
+        found(&check, "streaming.registry.url", "\"%s\" is not the URL of a registry; write for example http://127.0.0.1:8081",
+              text_url_shown(config->streaming.registry.url, shown, sizeof shown));
     check_listen(&check, "streaming.registry.listen", config->streaming.registry.listen);
     check_listen(&check, "monitoring.listen", config->monitoring.listen);
     check_listen(&check, "simulator.listen", config->simulator.listen);
+    if (!strncmp(config->simulator.listen, "*:", 2))
+        found(&check, "simulator.listen", "it takes no *; for all addresses write 0.0.0.0%.10s", config->simulator.listen + 1);
     if (!*config->simulator.tls_certificate_file != !*config->simulator.tls_key_file)
         found(&check, "simulator.tls-certificate-file", "a certificate and its key go together; name both files or none");
     return check.count;

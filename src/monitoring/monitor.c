@@ -63,7 +63,9 @@ static void handle(void *context, const struct http_request *request, struct htt
     } else if (!strcmp(request->path, "/api/v1/prices") && self->board) {
         board_write_json(self->board, &reply->body);
     } else {
-        plain(reply, 404, "there is no such page; there are /, /metrics, /livez and /readyz\n");
+        plain(reply, 404,
+              self->board ? "there is no such page; there are /, /metrics, /livez, /readyz and /api/v1/prices\n"
+                          : "there is no such page; there are /, /metrics, /livez and /readyz\n");
     }
 }
 

@@ -15,15 +15,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/descriptors.h"
 #include "net/http_connections.h"
 
 enum {
     THREADS = 4,
     THREAD_STACK_BYTES = 2 << 20,
     BACKLOG = 511,
-    // libmicrohttpd divides its limit among its threads and stops accepting at it. Ours is in force before: any thread can hold all of our
-    // connections, and those that were shut down and wait to be cleaned up.
-    LIBRARY_CONNECTIONS = THREADS * 2 * HTTP_SERVER_MAX_CONNECTIONS,
 };
 
 struct http_server {
@@ -272,17 +270,19 @@ static void server_free(struct http_server *server)
 
 static enum status start_daemon(struct http_server *server, const char *listen_on, enum err_code code, struct err *err)
 {
-    static const struct http_connections_params limits = {HTTP_SERVER_MAX_CONNECTIONS, HTTP_SERVER_REQUEST_SECONDS * SECOND_NS,
-                                                          HTTP_SERVER_IDLE_SECONDS * SECOND_NS};
+    const struct http_connections_params limits = {descriptors_share(HTTP_SERVER_MAX_CONNECTIONS, HTTP_SERVER_DESCRIPTORS_PART),
+                                                   HTTP_SERVER_REQUEST_SECONDS * SECOND_NS, HTTP_SERVER_IDLE_SECONDS * SECOND_NS};
+    // libmicrohttpd divides its limit among its threads and stops accepting at it. Ours is in force before: any thread can hold all of our
+    // connections, and those that were shut down and wait to be cleaned up.
+    unsigned library_limit = THREADS * 2 * limits.max;
     server->connections = http_connections_new(&limits);
     if (server->connections)
-        server->daemon =
-            MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, serve, server, MHD_OPTION_LISTEN_SOCKET, server->fd,
-                             MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES,
-                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)LIBRARY_CONNECTIONS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                             (size_t)HTTP_SERVER_HEADER_BYTES, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server,
-                             MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL,
-                             MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server, MHD_OPTION_END);
+        server->daemon = MHD_start_daemon(
+            MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, serve, server, MHD_OPTION_LISTEN_SOCKET, server->fd,
+            MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_THREAD_STACK_SIZE, (size_t)THREAD_STACK_BYTES,
+            MHD_OPTION_CONNECTION_LIMIT, library_limit, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_SERVER_HEADER_BYTES,
+            MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
+            MHD_OPTION_UNESCAPE_CALLBACK, leave_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server, MHD_OPTION_END);
     if (server->daemon) return OK;
     // The library leaves no errno that would tell which.
     return err_set(err, FATAL, code,

@@ -30,6 +30,7 @@ struct http_reply {
 
 enum {
     HTTP_SERVER_MAX_CONNECTIONS = 512,   // one more, and the one of which nothing has come for longest is closed
+    HTTP_SERVER_DESCRIPTORS_PART = 8,    // no more than one in so many of the files that the process may have open
     HTTP_SERVER_HEADER_BYTES = 32 << 10, // of one request, line and headers together
     HTTP_SERVER_REQUEST_SECONDS = 10,    // for a whole request, body included, from the start of the connection or of a later request
     HTTP_SERVER_IDLE_SECONDS = 30,       // for a client to take its answer, and again until its next request begins
@@ -40,7 +41,7 @@ typedef void http_handler_fn(void *context, const struct http_request *request, 
 
 struct http_server;
 
-// Listens on "host:port", "[ipv6]:port" or ":port" for all addresses (port 0: a free one). FATAL / `code` with advice when the port is in
+// Listens on "host:port", "[ipv6]:port" or "*:port" for all addresses (port 0: a free one). FATAL / `code` with advice when the port is in
 // use or the host is unknown.
 enum status http_server_start(struct http_server **out, const char *listen, http_handler_fn *handler, void *context, enum err_code code,
                               struct err *err) MUST_CHECK;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "net/descriptors.h"
 #include "net/websocket_private.h"
 
 // --- Sockets ---
@@ -282,7 +283,7 @@ static enum status make_context(struct websocket_loop *loop, const struct websoc
         // An unknown method comes as LWS_CALLBACK_RAW_ADOPT, rather than be answered by the library.
         .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG,
         .pt_serv_buf_size = WEBSOCKET_IO_BYTES,
-        .fd_limit_per_thread = WEBSOCKET_SOCKETS_MAX + 8,
+        .fd_limit_per_thread = loop->sockets_max + 8,
         .timeout_secs = WEBSOCKET_CONNECT_SECONDS,
         .connect_timeout_secs = WEBSOCKET_CONNECT_SECONDS,
         .protocols = protocols,
@@ -318,6 +319,7 @@ enum status websocket_loop_new(struct websocket_loop **out, const struct websock
     loop->message_max = params->message_max;
     loop->queue_max = params->queue_max;
     loop->code = params->code;
+    loop->sockets_max = descriptors_share(WEBSOCKET_SOCKETS_MAX, WEBSOCKET_DESCRIPTORS_PART);
     loop->hint = params->hint ? params->hint : "";
     loop->tls_client = params->tls_client;
     loop->listen_fd = loop->spare_fd = loop->timer_fd = -1;

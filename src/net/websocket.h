@@ -34,7 +34,7 @@ struct websocket_loop_params {
     const char *ca_file;          // PEM of the authorities to trust instead of the system's; NULL or empty: the system's
     const char *certificate_file; // PEM chain of a server that speaks TLS, with its key; NULL or empty: it speaks plain TCP
     const char *key_file;
-    const char *hint;   // told to who comes with another request than for a WebSocket: where to connect; looked at then; NULL: nothing
+    const char *hint;   // where to connect: told to a client whose request is for no WebSocket; read at that moment; NULL: nothing
     size_t message_max; // a longer message closes its connection (1009)
     size_t queue_max;   // bytes that may wait to be sent on one connection
     enum err_code code; // what errors are filed under

@@ -14,6 +14,7 @@ enum {
     WEBSOCKET_CONNECT_SECONDS = 10, // for the TCP connection, and again for TLS and the handshake
     WEBSOCKET_CLOSE_SECONDS = 5,    // for the far end to take what is queued
     WEBSOCKET_SOCKETS_MAX = 4096,   // connections of one loop
+    WEBSOCKET_DESCRIPTORS_PART = 2, // no more than one in so many of the files that the process may have open
     WEBSOCKET_IO_BYTES = 64 << 10,  // read and written at a time
 };
 
@@ -46,7 +47,7 @@ struct websocket_loop {
     enum err_code code;
     bool tls_client;
     struct websocket *first;
-    uint32_t sockets;
+    uint32_t sockets, sockets_max;
     struct websocket_watch timer, listener;
     int timer_fd, listen_fd, spare_fd;     // spare: given up for a moment when no descriptor is left to accept with
     int64_t armed_ns;                      // what the timer is set to; 0: not

@@ -29,7 +29,7 @@ static void adopt(struct websocket_loop *loop, int fd)
 {
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    bool full = loop->sockets >= WEBSOCKET_SOCKETS_MAX;
+    bool full = loop->sockets >= loop->sockets_max;
     if (full) close(fd);
     // It closes what it cannot take.
     if (full || !lws_adopt_socket_vhost(loop->vhost, fd)) loop->refused++;

@@ -36,10 +36,15 @@ static enum status wrong(struct replay *self, const char *column, const char *wh
                    column, what);
 }
 
+static enum status cannot_read(const char *path, struct err *err)
+{
+    return err_set(err, FATAL, ERR_FEED, "cannot read %s to replay it: %s", path, strerror(errno));
+}
+
 static enum status read_line(struct replay *self, struct err *err)
 {
     if (!fgets(self->line, sizeof self->line, self->file)) {
-        if (ferror(self->file)) return wrong(self, "", strerror(errno), err);
+        if (ferror(self->file)) return cannot_read(self->path, err);
         return AGAIN;
     }
     self->line_number++;
@@ -103,6 +108,8 @@ static bool has_column(const struct replay *self, const char *name)
     return false;
 }
 
+static const char byte_order_mark[] = "\xef\xbb\xbf"; // that spreadsheets put in front
+
 static enum status read_header(struct replay *self, struct err *err)
 {
     uint32_t count;
@@ -110,6 +117,7 @@ static enum status read_header(struct replay *self, struct err *err)
     if (status == AGAIN)
         return err_set(err, FATAL, ERR_FEED, "%s is empty; its first line must name the columns: time,id,price,...", self->path);
     TRY(status);
+    if (!strncmp(self->line, byte_order_mark, 3)) memmove(self->line, self->line + 3, strlen(self->line + 3) + 1);
     TRY(split_line(self, &count, err));
     for (uint32_t i = 0; i < count; i++) {
         char name[64];
@@ -264,7 +272,7 @@ static enum status check_all(struct replay *self, struct err *err)
 enum status replay_open(struct replay **out, const char *path, struct err *err)
 {
     FILE *file = fopen(path, "re");
-    if (!file) return err_set(err, FATAL, ERR_FEED, "cannot read %s to replay it: %s", path, strerror(errno));
+    if (!file) return cannot_read(path, err);
     struct replay *self = calloc(1, sizeof *self);
     if (!self || !(self->path = strdup(path))) abort();
     self->file = file;

@@ -15,8 +15,8 @@ static const char *const allowed[] = {
     // choice
     "coalesce", "ifnull", "iif", "likelihood", "likely", "nullif", "typeof", "unlikely",
     // text
-    "char", "format", "glob", "hex", "instr", "length", "like", "lower", "ltrim", "printf", "quote", "replace", "rtrim", "substr",
-    "substring", "trim", "unicode", "upper",
+    "char", "glob", "hex", "instr", "length", "like", "lower", "ltrim", "quote", "replace", "rtrim", "substr", "substring", "trim",
+    "unicode", "upper",
     // JSON
     "->", "->>", "json", "json_array", "json_array_length", "json_extract", "json_object", "json_quote", "json_type", "json_valid",
     // time

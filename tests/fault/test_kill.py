@@ -6,10 +6,9 @@ import json
 import os
 import random
 import signal
-import sys
 import time
 
-from conftest import FREE_PORTS
+from conftest import FREE_PORTS, figure
 
 KILLS = int(os.environ.get("FDP_KILLS", "20"))
 SEED = int(os.environ.get("FDP_SEED", str(random.SystemRandom().randrange(1 << 32))))
@@ -26,7 +25,7 @@ def offsets(fdp):
 
 
 def test_kill_at_random_moments(fdp):
-    print(f"\n{KILLS} kills, seed {SEED} (FDP_SEED={SEED} repeats them)", file=sys.stderr)
+    figure(f"{KILLS} kills, seed {SEED} (FDP_SEED={SEED} repeats them)")
     rng = random.Random(SEED)
     before = {}
     for kill in range(KILLS):
@@ -59,4 +58,4 @@ def test_kill_at_random_moments(fdp):
         logged = [json.loads(line) for line in fdp("topics", "tail", topic, "--from", "earliest", "--data", fdp.data, "--log-level", "error").splitlines()]
         stored = fdp.sql(f"SELECT t.event_id, o.partition, t._offset FROM {table} t JOIN fdp_offsets o ON o.id = t._source")
         assert sorted((r["event_id"], r["_partition"], r["_offset"]) for r in logged) == sorted((r["event_id"], r["partition"], r["_offset"]) for r in stored)
-    print(f"{rows} rows and {quarantined} quarantined after {KILLS} kills, each once", file=sys.stderr)
+    figure(f"{rows} rows and {quarantined} quarantined after {KILLS} kills, each once")

@@ -2,11 +2,13 @@
 """Commands as a user types them: what they print, what they refuse, and how they say it."""
 import base64
 import json
+import os
 import pathlib
+import subprocess
 
 import pytest
 
-from conftest import ROOT
+from conftest import BINARY, FREE_PORTS, ROOT
 
 
 @pytest.fixture
@@ -228,6 +230,30 @@ def test_port_in_use_is_said(fdp):
 def test_unwritable_folder_is_said(fdp):
     done = fdp.run("up", "--data", "/proc/nowhere", "--for", "1s", "--set", "monitoring.listen=127.0.0.1:0")
     assert done.returncode in (5, 6, 7) and "/proc/nowhere" in done.stderr and "--data" in done.stderr
+
+
+def test_folder_that_is_a_file_is_said(fdp):
+    for command in (["up", "--for", "1s", *FREE_PORTS], ["sql", "SELECT 1"], ["topics", "list"]):
+        done = fdp.run(*command, "--data", "/etc/passwd")
+        assert done.returncode in (5, 6) and "/etc/passwd is not a folder; choose another with --data" in done.stderr, done.stderr
+
+
+def test_up_on_an_unwritable_folder_names_user_and_mode(fdp):
+    fdp.data.mkdir(mode=0o555)
+    # Root is refused nothing: it gives up that right.
+    drop = ["setpriv", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    done = subprocess.run([*drop, BINARY, "up", "--for", "1s", *FREE_PORTS, "--data", fdp.data], capture_output=True, text=True)
+    assert done.returncode == 6 and "has no permission to" in done.stderr and "mode 0" in done.stderr, done.stderr
+
+
+def test_what_moves_a_terminal_is_not_repeated(fdp):
+    for words in (["\033[31m"], ["up", "--\033[31m"], ["topics", "describe", "a\033[31m", "--data", fdp.data], ["help", "\x9b\033[31m"]):
+        done = fdp.run(*words)
+        assert done.returncode and "\033" not in done.stderr + done.stdout and "\x9b" not in done.stderr, done.stderr
+
+
+def test_csv_without_rows_is_empty(filled):
+    assert filled("sql", "--data", filled.data, "--csv", "SELECT 1 WHERE 0") == ""
 
 
 def test_tools_on_a_missing_folder_make_nothing(fdp):

@@ -45,6 +45,34 @@ def test_readme_commands_work_on_a_running_pipeline(fdp, tmp_path):
         assert done.returncode == 0 and done.stdout.strip(), f"{command}: {done.stdout}{done.stderr}"
 
 
+def test_roles_work_side_by_side_as_documented(fdp, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, value in PORTS.items():
+        monkeypatch.setenv(name, value)
+    addresses, looks = {}, []
+    for line in shell_lines("docs/roles.md"):
+        for documented, address in addresses.items():
+            line = line.replace(documented, address)
+        role, *words = shlex.split(line.removeprefix("build/fdp "))
+        if role in ("registry", "simulate", "ingest", "process"):
+            running = fdp.start(role, *words)
+            if role == "registry":
+                addresses["http://127.0.0.1:8081"] = running.address("registry")
+                monkeypatch.setenv("FDP_STREAMING_REGISTRY_URL", addresses["http://127.0.0.1:8081"])
+            if role == "simulate":
+                addresses["ws://127.0.0.1:8082/?version=2"] = running.address("simulator")
+        elif role == "schemas":
+            fdp(role, *words, env=PORTS)
+        else:
+            looks.append([role, *words])
+    fdp.data = tmp_path / "roles"
+    wait_for(lambda: (fdp.data / "store.db").exists() and fdp.count("finance_data_ingress") > 20, "rows")
+    for words in looks:
+        assert fdp(*words).strip()
+    assert len(fdp.running) == 4 and looks
+    assert all(role.stop()[0] == 0 for role in reversed(fdp.running))
+
+
 @pytest.mark.parametrize("path", sorted(p.relative_to(ROOT).as_posix() for p in ROOT.rglob("*.md") if "build" not in p.parts[len(ROOT.parts)]))
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / path).read_text()):

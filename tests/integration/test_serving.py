@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the roles serve beside their work: probes and metrics, help for who comes to the wrong door, and all of it under pressure."""
+import os
 import resource
 import socket
 import time
@@ -8,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from conftest import FREE_PORTS, wait_for
+from conftest import FREE_PORTS, figure, wait_for
 
 
 def get(url, timeout=10):
@@ -49,11 +50,27 @@ def test_up_says_of_each_part_whether_it_is_ready(fdp):
     assert role.stop()[0] == 0
 
 
+def test_ingest_names_a_wrong_source_before_it_waits_for_the_registry(fdp):
+    done = fdp.run("ingest", "--data", fdp.data, "--set", "monitoring.listen=127.0.0.1:0", "--set", "streaming.registry.url=http://127.0.0.1:1")
+    assert done.returncode == 3 and "ws://127.0.0.1:8082" in done.stderr and "waiting" not in done.stderr
+
+
+def test_ingest_says_what_it_waits_for(fdp):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    role = fdp.start("ingest", "--data", fdp.data, "--set", f"monitoring.listen={address}", "--set",
+                     "streaming.registry.url=http://127.0.0.1:1", "--set", "ingestion.source=ws://127.0.0.1:1/")
+    wait_for(lambda: "waiting for the registry" in role.stderr(), "a word about the registry")
+    assert get(f"http://{address}/readyz")[:2] == (503, "starting\ningestion: waits for the schema registry and its schemas\n")
+    assert role.stop()[0] == 0
+
+
 def test_wrong_page_names_the_right_ones(fdp):
     role = fdp.up()
     status, text, _ = get(role.address("monitoring") + "health")
     assert status == 404
-    for page in (" /,", "/metrics", "/livez", "/readyz"):
+    for page in (" /,", "/metrics", "/livez", "/readyz", "/api/v1/prices"):
         assert page in text
     assert role.stop()[0] == 0
 
@@ -85,6 +102,32 @@ def descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, before[1]), before[1]))
     yield lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_few_descriptors_are_shared_out(fdp, descriptors):
+    """A flood of half-sent requests to every port of a process that may have 256 files open."""
+    role = fdp.up("--set", "simulator.rate=200", files=256)
+    addresses = [role.address(part).split("/")[2].split(":") for part in ("simulator", "registry", "monitoring")]
+    base = role.address("monitoring")
+    assert "at-most=256" in role.stderr()
+    wait_for(lambda: get(base + "readyz")[0] == 200, "ready")
+    descriptors()
+    silent = []
+    for host, port in addresses:
+        for _ in range(300):
+            silent.append(socket.create_connection((host, port), timeout=60))
+            silent[-1].sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Header: ")
+    for _ in range(5):
+        begin = time.monotonic()
+        assert get(base + "readyz", timeout=60)[0] == 200
+        assert time.monotonic() - begin < 2
+    figure(f"open files at most: {len(os.listdir(f'/proc/{role.process.pid}/fd'))} of 256")
+    before = fdp.count("finance_data_ingress")
+    wait_for(lambda: fdp.count("finance_data_ingress") > before, "rows")
+    for client in silent:
+        client.close()
+    assert role.stop()[0] == 0
+    assert "Too many open files" not in role.stderr()
 
 
 def test_half_sent_requests_shut_nobody_out(fdp, descriptors):

@@ -34,6 +34,13 @@ def test_up_stores_ticks_in_all_three_tables(fdp):
     fdp("reconcile", "--data", fdp.data, "--deep")
 
 
+def test_up_counts_what_no_route_reads_as_filtered(fdp):
+    summary = fdp.up_for("2s", "--set", "simulator.rate=500", "--set",
+                         "processing.routes=[{topic: tickers.stocks, table: stocks, select: SELECT * FROM tick}]")
+    assert_sums(summary)
+    assert summary["filtered"] > 0 and summary["stored"] == fdp.count("stocks") > 0
+
+
 def test_up_again_goes_on_where_it_stopped(fdp):
     first = fdp.up_for("2s", "--set", "simulator.rate=500")
     second = fdp.up_for("2s", "--set", "simulator.rate=500")

@@ -73,6 +73,16 @@ static void test_text_values_that_need_quotes_have_them(void **state)
     assert_contains(written(f), "m  a=\"two words\"  b=\"\"  c=\"x=y\"  d=\"q\\\"\"  e=\"\\u001b[31m\\n\"  f=null  g=\"?\"  h=é\n");
 }
 
+static void test_values_do_not_move_a_terminal(void **state)
+{
+    struct fixture *f = *state;
+    log_info(&f->log, "cli", "m", "a", "\x7f", "b",
+             "\xc2\x9b"
+             "2J",
+             "c", "\xc2\xa3");
+    assert_contains(written(f), "m  a=\"?\"  b=\"??2J\"  c=\xc2\xa3\n");
+}
+
 static void test_lines_below_the_level_are_not_written(void **state)
 {
     struct fixture *f = *state;
@@ -209,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_text_line_has_time_level_component_message_and_fields),
         CASE(test_text_values_that_need_quotes_have_them),
+        CASE(test_values_do_not_move_a_terminal),
         CASE(test_lines_below_the_level_are_not_written),
         CASE(test_color_is_put_back),
         CASE(test_json_line_parses),

@@ -209,7 +209,8 @@ static void test_hostile_yaml_is_refused(void **state)
     assert_refused(f, "\"\": b\n", "a key must be a name");
     assert_refused(f, "title: x\nmain: \xff\n", "fdp.yaml:2: not UTF-8 text");
     assert_refused(f, "title: \"x\n", "not valid YAML");
-    assert_refused(f, "\ttitle: x\n", "not valid YAML");
+    assert_refused(f, "\ttitle: x\n", "fdp.yaml:1: not valid YAML: a tab stands in front of it; indent with spaces");
+    assert_refused(f, "main:\n \tcolor: red\n", "fdp.yaml:2: not valid YAML: a tab stands");
     assert_refused(f, "main:\n  color: red\n on: true\n", "fdp.yaml:3: not valid YAML");
 }
 

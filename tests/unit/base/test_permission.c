@@ -60,7 +60,7 @@ static int close_fixture(void **state)
 static void assert_missing(struct fixture *f, const char *what, const char *mode)
 {
     unprivileged();
-    bool missing = permission_missing(f->path, f->text, sizeof f->text);
+    bool missing = permission_missing(f->path, true, f->text, sizeof f->text);
     struct err err;
     sqlite3 *db;
     struct database_params params = {f->path, DATABASE_STORE, true, DATABASE_SYNC_NORMAL, 1000, ERR_STORAGE};
@@ -73,14 +73,15 @@ static void assert_missing(struct fixture *f, const char *what, const char *mode
     assert_int_equal(status, FATAL);
     assert_contains(err.text, f->text);
     assert_contains(err.text, "--data");
+    assert_contains(err.text, "which is needed even to look; run as the owner");
 }
 
 static void test_missing_nothing(void **state)
 {
     struct fixture *f = *state;
     unprivileged();
-    assert_false(permission_missing(f->path, f->text, sizeof f->text));
-    assert_false(permission_missing("/tmp/not/there", f->text, sizeof f->text));
+    assert_false(permission_missing(f->path, true, f->text, sizeof f->text));
+    assert_false(permission_missing("/tmp/not/there", false, f->text, sizeof f->text));
     as_root();
 }
 
@@ -100,6 +101,37 @@ static void test_missing_on_the_file(void **state)
     assert_missing(f, "no permission to read", "mode 0000");
 }
 
+static void test_missing_folder_on_the_way(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    struct err err;
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/stream.db", f->path);
+    for (int read_only = 0; read_only < 2; read_only++) {
+        unprivileged();
+        enum status status =
+            database_open(&db, &(struct database_params){path, DATABASE_LOG, read_only, DATABASE_SYNC_FULL, 1000, ERR_STREAM}, &err);
+        as_root();
+        assert_int_equal(status, FATAL);
+        assert_contains(err.text, "store.db is not a folder; choose another with --data");
+        assert_null(strstr(err.text, "no permission"));
+    }
+}
+
+static void test_missing_while_writing_says_what_was_done(void **state)
+{
+    struct fixture *f = *state;
+    struct err err;
+    sqlite3 *db;
+    struct database_params params = {f->path, DATABASE_STORE, false, DATABASE_SYNC_NORMAL, 1000, ERR_STORAGE};
+    assert_ok(database_open(&db, &params, &err), &err);
+    assert_ok(database_exec(db, "PRAGMA query_only = 1", "look", ERR_STORAGE, &err), &err);
+    assert_status(database_exec(db, "INSERT INTO t VALUES (1)", "write the rows", ERR_STORAGE, &err), FATAL, &err,
+                  "cannot write the rows: /");
+    database_close(db);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
 
 int main(void)
@@ -108,6 +140,8 @@ int main(void)
         CASE(test_missing_nothing),
         CASE(test_missing_on_the_folder),
         CASE(test_missing_on_the_file),
+        CASE(test_missing_folder_on_the_way),
+        CASE(test_missing_while_writing_says_what_was_done),
     };
     return cmocka_run_group_tests_name("permission", tests, NULL, NULL);
 }

@@ -221,6 +221,8 @@ static void test_url_shown_without_its_passwords(void **state)
         {"sqlite:/data/a:b@c.db", "sqlite:/data/a:b@c.db"},
         {"http://127.0.0.1:8081/x@y", "http://127.0.0.1:8081/x@y"},
         {"http://[::1]:8081", "http://[::1]:8081"},
+        {"http://[::1]:8081/a@b", "http://[::1]:8081/a@b"},
+        {"http://u:12/34@h", "http://u:***@h"},
         {"http://me@host", "http://me@host"},
         {"http://me:hush@host:8081/", "http://me:***@host:8081/"},
         {"http://me:@host", "http://me:***@host"},
@@ -235,6 +237,32 @@ static void test_url_shown_without_its_passwords(void **state)
         char shown[TEXT_URL_BYTES];
         assert_string_equal(text_url_shown(cases[i].url, shown, sizeof shown), cases[i].shown);
     }
+}
+
+static void test_shown_has_nothing_that_moves_a_terminal(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"", ""},
+        {"plain, two\nlines\tand caf\xc3\xa9 \xe2\x82\xac", "plain, two\nlines\tand caf\xc3\xa9 \xe2\x82\xac"},
+        {"\033[31mred\r\a", "\\x1b[31mred\\x0d\\x07"},
+        {"\x7f\xc2\x9b"
+         "2J",
+         "\\x7f\\x9b"
+         "2J"},
+        {"a\xff"
+         "b\xe2\x82",
+         "a?b??"},
+        {"\xc3\xa9\xa9", "\xc3\xa9?"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char shown[100];
+        assert_string_equal(text_shown(cases[i].text, shown, sizeof shown), cases[i].shown);
+    }
+    char small[6];
+    assert_string_equal(text_shown("ab\033cd", small, sizeof small), "ab\\x1");
 }
 
 static void test_url_shown_is_cut_to_its_room(void **state)
@@ -262,6 +290,7 @@ int main(void)
         cmocka_unit_test(test_nearest_finds_slips_of_the_finger),
         cmocka_unit_test(test_number_finds_a_name_or_adds_it),
         cmocka_unit_test(test_url_shown_without_its_passwords),
+        cmocka_unit_test(test_shown_has_nothing_that_moves_a_terminal),
         cmocka_unit_test(test_url_shown_is_cut_to_its_room),
         cmocka_unit_test(test_hash_differs_by_content_and_length),
     };

@@ -99,6 +99,29 @@ static void test_publisher_each_quote_is_one_record(void **state)
     publisher_free(publisher);
 }
 
+static void test_publisher_counts_what_nobody_reads(void **state)
+{
+    struct world *world = *state;
+    struct err err;
+    struct publisher *publisher;
+    struct config_route stocks_only = {"tickers.stocks", "stocks", "SELECT * FROM tick"};
+    double price = 1;
+    world->bed.config->processing.routes.items = &stocks_only;
+    world->bed.config->processing.routes.count = 1;
+    world_load_schemas(world);
+    assert_ok(publisher_new(&publisher, world->bed.config, world->client, &err), &err);
+    struct publication *publication = publication_new(publisher, 4);
+    add_quote(publication->quotes, "AAPL", &price, 8);
+    add_quote(publication->quotes, "BTC-USD", &price, 41);
+    add_quote(publication->quotes, "EURUSD=X", &price, 14);
+    add_quote(publication->quotes, "HEART", &price, 7); // rejected: the worker reads it
+    assert_ok(publisher_encode(publisher, publication, "test", &err), &err);
+    assert_int_equal(publication_records(publisher, publication), 4);
+    assert_int_equal(publication_unread(publisher, publication), 2);
+    publication_free(publisher, publication);
+    publisher_free(publisher);
+}
+
 static void test_publisher_key_is_the_symbol_and_keeps_its_partition(void **state)
 {
     struct world *world = *state;
@@ -138,9 +161,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_publisher_waits_for_its_schema),
-        TEST(test_publisher_each_quote_is_one_record),
-        TEST(test_publisher_key_is_the_symbol_and_keeps_its_partition),
+        TEST(test_publisher_waits_for_its_schema),          TEST(test_publisher_each_quote_is_one_record),
+        TEST(test_publisher_counts_what_nobody_reads),      TEST(test_publisher_key_is_the_symbol_and_keeps_its_partition),
         TEST(test_publisher_route_mistakes_name_the_route),
     };
     return cmocka_run_group_tests_name("ingestion/publish", tests, NULL, NULL);

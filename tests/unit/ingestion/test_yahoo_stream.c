@@ -9,8 +9,8 @@
 #include "../market.h"
 #include "../net/certificates.h"
 #include "base/map.h"
-#include "ingestion/backoff.h"
 #include "ingestion/feed.h"
+#include "ingestion/reconnect.h"
 #include "model/quote.h"
 #include "model/record.h"
 #include "net/websocket.h"
@@ -615,25 +615,25 @@ static void test_a_close_without_a_code_is_followed_by_a_new_connection(void **s
     websocket_loop_free(mock.loop);
 }
 
-static void test_backoff_doubles_up_to_its_maximum_with_a_random_part(void **state)
+static void test_reconnect_doubles_up_to_its_maximum_with_a_random_part(void **state)
 {
     (void)state;
-    struct backoff backoff;
-    backoff_init(&backoff, 100, 3000, 42);
+    struct reconnect reconnect;
+    reconnect_init(&reconnect, 100, 3000, 42);
     static const int64_t expected[] = {100, 200, 400, 800, 1600, 3000, 3000, 3000};
     for (int round = 0; round < 50; round++) {
         for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
-            int64_t wait = backoff_next_ms(&backoff);
+            int64_t wait = reconnect_next_ms(&reconnect);
             assert_true(wait >= expected[i] / 2 && wait <= expected[i]);
         }
-        backoff_reset(&backoff);
+        reconnect_reset(&reconnect);
     }
-    backoff_init(&backoff, 100, INT64_MAX, 7);
+    reconnect_init(&reconnect, 100, INT64_MAX, 7);
     int64_t wait = 0;
-    for (int i = 0; i < 100; i++) wait = backoff_next_ms(&backoff);
+    for (int i = 0; i < 100; i++) wait = reconnect_next_ms(&reconnect);
     assert_true(wait > 0);
-    backoff_init(&backoff, 1, 1, 7);
-    for (int i = 0; i < 10; i++) assert_in_range(backoff_next_ms(&backoff), 0, 1);
+    reconnect_init(&reconnect, 1, 1, 7);
+    for (int i = 0; i < 10; i++) assert_in_range(reconnect_next_ms(&reconnect), 0, 1);
 }
 
 int main(void)
@@ -661,7 +661,7 @@ int main(void)
         TEST(test_a_flood_of_bad_frames_fills_the_rejects_and_then_waits),
         TEST(test_an_oversized_frame_costs_the_connection_not_the_feed),
         TEST(test_a_close_without_a_code_is_followed_by_a_new_connection),
-        cmocka_unit_test(test_backoff_doubles_up_to_its_maximum_with_a_random_part),
+        cmocka_unit_test(test_reconnect_doubles_up_to_its_maximum_with_a_random_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -250,6 +250,14 @@ static void test_check_names_option_and_remedy(void **state)
         {"monitoring.listen=a:99999", "monitoring.listen", "is not HOST:PORT"},
         {"monitoring.listen=a:-1", "monitoring.listen", "is not HOST:PORT"},
         {"monitoring.listen=::1:80", "monitoring.listen", "is not HOST:PORT"},
+        {"simulator.listen=*:8082", "simulator.listen", "write 0.0.0.0:8082"},
+        {"streaming.registry.url=registry:8081", "streaming.registry.url", "\"registry:8081\" is not the URL of a registry; write"},
+        {"streaming.registry.url=http://", "streaming.registry.url", "is not the URL"},
+        {"streaming.registry.url=http://:8081", "streaming.registry.url", "is not the URL"},
+        {"streaming.registry.url=http://a:b", "streaming.registry.url", "is not the URL"},
+        {"streaming.registry.url=http://a:99999/", "streaming.registry.url", "is not the URL"},
+        {"streaming.registry.url=http://[::1", "streaming.registry.url", "is not the URL"},
+        {"streaming.registry.url=http://a b", "streaming.registry.url", "is not the URL"},
         {"simulator.listen=a:", "simulator.listen", "is not HOST:PORT"},
         {"streaming.registry.listen=", "streaming.registry.listen", "is not HOST:PORT"},
         {"simulator.tls-key-file=k", "simulator.tls-certificate-file", "go together"},
@@ -291,6 +299,18 @@ static void test_check_takes_all_kinds_of_addresses(void **state)
     }
 }
 
+static void test_check_takes_all_kinds_of_registries(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const good[] = {"http://registry", "https://r.example:443/path/", "http://me:hush@h:8081", "http://[::1]:8081/a@b"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        char assignment[64];
+        snprintf(assignment, sizeof assignment, "streaming.registry.url=%s", good[i]);
+        assert_int_equal(option_load_set(&config_options, &f->values, assignment, "--set", &f->err), OK);
+        if (config_check(f->values.values, note, f)) fail_msg("%s: %s", good[i], f->text);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -309,6 +329,7 @@ int main(void)
         CASE(test_check_names_option_and_remedy),
         CASE(test_check_of_topics),
         CASE(test_check_takes_all_kinds_of_addresses),
+        CASE(test_check_takes_all_kinds_of_registries),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

@@ -125,6 +125,12 @@ static void test_open_says_which_line_and_column_are_wrong(void **state)
     }
 }
 
+static void test_byte_order_mark_is_no_part_of_a_name(void **state)
+{
+    struct fixture *f = *state;
+    if (open_text(f, "\xef\xbb\xbftime,id,price\n1786622589,AAPL,307.2\n") != OK) fail_msg("%s", f->err.text);
+}
+
 static void test_open_refuses_lines_without_end_and_nul(void **state)
 {
     struct fixture *f = *state;
@@ -138,6 +144,8 @@ static void test_open_refuses_lines_without_end_and_nul(void **state)
     assert_contains(f->err.text, "line 2: the line is longer than 16 KiB, or holds a NUL");
     assert_int_equal(replay_open(&f->replay, "/no/such/file.csv", &f->err), FATAL);
     assert_contains(f->err.text, "cannot read /no/such/file.csv");
+    assert_int_equal(replay_open(&f->replay, "/tmp", &f->err), FATAL);
+    assert_contains(f->err.text, "cannot read /tmp to replay it: Is a directory");
 }
 
 static void test_next_says_when_the_file_has_changed_for_the_worse(void **state)
@@ -163,11 +171,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_rows_come_with_all_their_fields),
-        TEST(test_the_spelling_of_a_symbol_tells_its_class_when_the_file_does_not),
-        TEST(test_open_says_which_line_and_column_are_wrong),
-        TEST(test_open_refuses_lines_without_end_and_nul),
-        TEST(test_next_says_when_the_file_has_changed_for_the_worse),
+        TEST(test_rows_come_with_all_their_fields),           TEST(test_the_spelling_of_a_symbol_tells_its_class_when_the_file_does_not),
+        TEST(test_open_says_which_line_and_column_are_wrong), TEST(test_byte_order_mark_is_no_part_of_a_name),
+        TEST(test_open_refuses_lines_without_end_and_nul),    TEST(test_next_says_when_the_file_has_changed_for_the_worse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
