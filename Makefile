@@ -38,8 +38,10 @@ lint: | build-tools lint-tools ## Checks layout, rules, documents, and that two 
 fuzz: | build-tools fuzz-tools ## Fuzzes every target for TIME=60; TARGETS='config ...' picks some
 	@tools/fuzz.sh $(or $(TIME),60) $(TARGETS)
 
-bench: build ## Measures throughput and latency
+bench: build | test-tools ## Measures throughput and latency, embedded and on a real Kafka and PostgreSQL
 	@$(BUILD)/fdp bench $(ARGS)
+	@ninja -C $(BUILD) --quiet tests/bench/bench_copy tests/bench/bench_produce
+	@tests/bench/scaled.py $(BUILD)
 
 soak: build | test-tools ## Kills the pipeline 200 times under load (KILLS=200) and counts that nothing is lost or doubled
 	@FDP_KILLS=$(or $(KILLS),200) tests/run.py --pytest tests/fault

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import signal
 import threading
 import time
 
@@ -41,7 +42,7 @@ def wait_writer(roles):
 
 
 class Registries:
-    """Starts registries; each is a role with its url. They end in order, so that the group has no members then."""
+    """Starts registries; each is a role with its url. They end in order, so that the group has no members then, and without complaint."""
 
     def __init__(self, fdp, kafka):
         self.fdp = fdp.use(stream=kafka)
@@ -60,7 +61,8 @@ class Registries:
 
     def __exit__(self, *_):
         for role in self.fdp.running:
-            role.stop()
+            code, _, said = role.stop()
+            assert code in (0, -signal.SIGKILL), said
 
 
 class Registrars:

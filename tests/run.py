@@ -42,7 +42,7 @@ ENVIRONMENT = {
     "CMOCKA_MESSAGE_OUTPUT": "stdout",
 }
 # What every back end of a seam promises: run on the embedded ones as unit tests, and with --servers on the real ones.
-CONTRACT = re.compile(r"_contract$|^storage/postgres")
+CONTRACT = re.compile(r"_contract$|^storage/postgres|^streaming/kafka$")
 
 
 class Count:

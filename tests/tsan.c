@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What librdkafka needs to run under the thread sanitizer; linked into all programs of that build, and only there.
 //
-// librdkafka uses the C library's <threads.h>, which GCC 12's thread sanitizer does not know: it crashes in a thread that it did not see begin,
-// and takes what C11 mutexes guard for races. So they are made of POSIX threads here, which it knows.
+// librdkafka uses the C library's <threads.h>, which GCC 12's thread sanitizer does not know: it crashes in a thread that it did not see
+// begin, and takes what C11 mutexes guard for races. So they are made of POSIX threads here, which it knows.
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>

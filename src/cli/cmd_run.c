@@ -11,13 +11,15 @@ static void print_summary(const struct role *role)
     const struct ingest_summary *in = &role->ingested;
     const struct process_summary *out = &role->processed;
     uint64_t filtered = out->filtered + in->unread;
+    // Offsets that hold no record are no backlog.
+    uint64_t backlog = out->backlog > out->skipped ? out->backlog - out->skipped : 0;
     // Counted apart at the two ends of the stream: what was acknowledged, and what was committed.
-    int64_t lost = (int64_t)(out->backlog + in->published) - (int64_t)(out->stored + out->quarantined + filtered + out->skipped);
+    int64_t lost = (int64_t)(backlog + in->published) - (int64_t)(out->stored + out->quarantined + filtered);
     printf(
         "{\"received\":%llu,\"duplicates\":%llu,\"published\":%llu,\"backlog\":%llu,\"stored\":%llu,\"quarantined\":%llu,\"filtered\":%llu,"
         "\"lost\":%lld,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n",
         (unsigned long long)in->received, (unsigned long long)in->duplicates, (unsigned long long)in->published,
-        (unsigned long long)out->backlog, (unsigned long long)out->stored, (unsigned long long)out->quarantined,
+        (unsigned long long)backlog, (unsigned long long)out->stored, (unsigned long long)out->quarantined,
         (unsigned long long)filtered, (long long)lost, out->p50_ms, out->p99_ms);
 }
 

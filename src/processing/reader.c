@@ -121,6 +121,7 @@ static enum status join_again(struct worker *self, const struct err *why, struct
     metric_add(self->metrics->fenced, 1);
     log_warn(self->params->log, component, "another worker has taken over; leaving the group and joining it again", "error", why->text);
     self->stream->ops->leave(self->stream);
+    self->kept.status = OK;
     follow_group(self);
     return join(self, err);
 }
@@ -136,6 +137,7 @@ static enum status take_change(struct worker *self, struct err *err)
     while (self->slot_count) slot_remove(self, self->slots);
     positions_fini(&self->owned);
     self->stream->ops->leave(self->stream);
+    self->kept.status = OK;
     while (self->stream->ops->change(self->stream, &change)) continue; // all of it is forgotten already
     return join(self, err);
 }
@@ -372,7 +374,9 @@ static void hold(struct worker *self, struct work *work, const struct err *why)
     int64_t source = records->source[work->waiting], from = records->offset[work->waiting];
     for (uint32_t row = 0; row < records->rows; row++) self->keep[row] = records->source[row] != source || records->offset[row] < from;
     batch_cut(work->records, self->keep);
-    slot_of(self, source)->held = true;
+    struct slot *slot = slot_of(self, source);
+    if (!slot) abort(); // a partition that is read has one
+    slot->held = true;
     self->schema_err = *why;
 }
 
@@ -417,16 +421,30 @@ static int64_t poll_deadline(const struct worker *self)
     return deadline_ns;
 }
 
-// As long as the writer is at work the batch stays open: what comes meanwhile goes into the next transaction, not into one after it.
-static enum status collect(struct worker *self, struct batch *records, struct err *err)
+// As long as the writer is at work the batch stays open: what comes meanwhile goes into the next transaction, not into one after it. The
+// end of a partition's reading is kept until the records that came before it are on their way: none of them may be passed over.
+static void collect(struct worker *self, struct batch *records)
 {
     enum status status = OK;
+    struct err err;
     atomic_store(&self->collecting, true);
     while (status == OK && self->free_count < WORKER_JOBS && !queue_fill(self->answered) && !batch_full(records) &&
            records->arena.used_bytes < COLLECT_BYTES)
-        status = self->stream->ops->poll(self->stream, records, clock_deadline_ms(IDLE_POLL_MS), err);
+        status = self->stream->ops->poll(self->stream, records, clock_deadline_ms(IDLE_POLL_MS), &err);
     atomic_store(&self->collecting, false);
-    return status == FATAL ? FATAL : OK; // the next poll says the rest again
+    if (status == FATAL) self->kept = err; // anything less is said again
+}
+
+static enum status read_records(struct worker *self, struct batch *records, struct err *err)
+{
+    if (self->kept.status != OK) {
+        *err = self->kept;
+        self->kept.status = OK;
+        return err->status;
+    }
+    TRY(self->stream->ops->poll(self->stream, records, poll_deadline(self), err));
+    collect(self, records);
+    return OK;
 }
 
 // Fills a job. OK when there is something to write in it, AGAIN when there is not.
@@ -437,8 +455,7 @@ static enum status read_job(struct worker *self, struct job *job, struct err *er
     job->advance_count = job->loss_count = 0;
     job->committed_us = 0;
     batch_reset(records);
-    enum status status = self->stream->ops->poll(self->stream, records, poll_deadline(self), err);
-    if (status == OK) TRY(collect(self, records, err));
+    enum status status = read_records(self, records, err);
     if (status != OK && status != AGAIN) return status;
     atomic_store(&self->stream_down, false);
     halt_back_on(self->halt, &self->stream_backoff, "the stream gives records again");
@@ -492,6 +509,22 @@ static enum status drained(struct worker *self, bool *drained, struct err *err)
     return OK;
 }
 
+// The stream has given up a partition (its topic is gone, or retention has passed it): it waits alone, where others share the work.
+static enum status give_up_lost(struct worker *self, struct err *err)
+{
+    struct err why = *err;
+    uint32_t lost = 0;
+    for (uint32_t i = 0; i < self->slot_count && self->stream->ops->shares; i++) {
+        struct slot *slot = &self->slots[i];
+        int64_t end;
+        if (!slot->id || self->stream->ops->end(self->stream, topic_name(self, slot->topic), slot->partition, &end, err) == OK) continue;
+        put_off(self, slot, &why);
+        lost++;
+    }
+    *err = why;
+    return lost ? OK : FATAL;
+}
+
 // Once around. OK; FATAL when the worker cannot go on.
 static enum status turn(struct worker *self, bool *done, struct err *err)
 {
@@ -513,6 +546,7 @@ static enum status turn(struct worker *self, bool *done, struct err *err)
     } else {
         status = self->stream->ops->poll(self->stream, NULL, 0, err);
     }
+    if (status == FATAL) status = give_up_lost(self, err);
     if (status == AGAIN && halt_asked(self->halt)) status = drained(self, done, err);
     if (status == RETRY && !halt_due(self->halt)) {
         atomic_store(&self->stream_down, true);

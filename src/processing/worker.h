@@ -75,6 +75,7 @@ struct worker {
     struct err schema_err;      // why slots are held
     bool given;                 // the group has given something
     struct backoff stream_backoff;
+    struct err kept; // what the stream failed with while it was giving records; status is OK when nothing is kept
     int64_t next_hint_ns;
     bool hint_due;
     uint64_t backlog; // what waited when the first partitions were claimed

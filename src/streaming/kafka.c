@@ -47,8 +47,8 @@ enum status kafka_consumer_need(struct kafka *kafka, const char *group, struct e
     return status;
 }
 
-// Gives the partitions back and leaves the group, for a bounded time: a client that cannot (the broker is away, or librdkafka is stuck between
-// two assignments, its issue 4528) is dropped, and the group notices by itself.
+// Gives the partitions back and leaves the group, for a bounded time: a client that cannot (the broker is away, or librdkafka is stuck
+// between two assignments, its issue 4528) is dropped, and the group notices by itself.
 static void end_membership(struct kafka *kafka)
 {
     struct kafka_consumer *consumer = &kafka->consumer;

@@ -106,6 +106,7 @@ struct kafka_consumer {
     struct stream_change *changes; // not told yet: those from next_change on
     uint32_t change_count, next_change;
     struct err trouble; // RETRY: why nothing comes; status is OK when nothing is wrong
+    struct err lost;    // FATAL: why some partition is not read any more; told once all records before it were given
     bool group_troubled;
     bool suspicious;  // the client says that some topic is gone
     atomic_bool down; // no broker answers
@@ -196,8 +197,9 @@ enum status kafka_watermarks(struct stream *stream, const char *topic, int32_t p
                              struct err *err) MUST_CHECK;
 enum status kafka_offset_at(struct stream *stream, const char *topic, int32_t partition, int64_t us, int64_t *offset,
                             struct err *err) MUST_CHECK;
-// FATAL when the log does not have that offset (any more, or yet).
-enum status kafka_offset_check(struct stream *stream, const char *topic, int32_t partition, int64_t offset, struct err *err) MUST_CHECK;
+// FATAL when the log does not have that offset (any more, or yet). `known`: the partition certainly exists.
+enum status kafka_offset_check(struct kafka *kafka, const char *topic, int32_t partition, int64_t offset, bool known,
+                               struct err *err) MUST_CHECK;
 
 // --- kafka_groups.c
 

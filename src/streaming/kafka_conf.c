@@ -53,10 +53,11 @@ static const struct fixed defaults[] = {
     {BOTH, "socket.nagle.disable", "true", NULL},     // a request never waits for the acknowledgement of the one before
     {BOTH, "reconnect.backoff.max.ms", "2000", NULL}, // a broker that is back is noticed soon
     {CONSUMER, "isolation.level", "read_committed", NULL},
-    {CONSUMER, "session.timeout.ms", "10000", NULL},   // a member that died is replaced after that long; being wrong costs little
-    {CONSUMER, "heartbeat.interval.ms", "1000", NULL}, // how soon a member hears that others have come or gone
-    {CONSUMER, "fetch.wait.max.ms", "100", NULL},      // a partition that is given waits for the fetch under way
-    {CONSUMER, "queued.max.messages.kbytes", "8192", NULL},
+    {CONSUMER, "session.timeout.ms", "10000", NULL},        // a member that died is replaced after that long; being wrong costs little
+    {CONSUMER, "heartbeat.interval.ms", "1000", NULL},      // how soon a member hears that others have come or gone
+    {CONSUMER, "fetch.wait.max.ms", "100", NULL},           // a partition that is given waits for the fetch under way
+    {CONSUMER, "queued.max.messages.kbytes", "3072", NULL}, // some batches; what is queued takes several times that in memory
+    {CONSUMER, "fetch.message.max.bytes", "262144", NULL},  // of a partition at once, compressed
     {PRODUCER, "compression.type", "lz4", NULL},
     {PRODUCER, "message.max.bytes", "1048576", NULL}, // what brokers take, less a little
     {PRODUCER, "queue.buffering.max.messages", "1000000", NULL},

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading from Kafka: which partitions the client fetches, and its records into the caller's batch.
 //
-// Records of all partitions arrive on a queue of our own, apart from what the group has to say: so the group can be served while nobody takes
-// records, and the client's own limits hold the fetching back. Both queues, and wake, signal one eventfd.
+// Records of all partitions arrive on a queue of our own, apart from what the group has to say: so the group can be served while nobody
+// takes records, and the client's own limits hold the fetching back. Both queues, and wake, signal one eventfd.
 //
-// librdkafka 2.0 may lose records between two calls of its batch interface when it pauses partitions for a rebalance (its release notes say so).
-// Therefore the position that counts is ours: after every rebalance all partitions that are read begin anew there (kafka_apply with `anew`), and
-// whatever lies before it is dropped.
+// librdkafka 2.0 may lose records between two calls of its batch interface when it pauses partitions for a rebalance (its release notes say
+// so). Therefore the position that counts is ours: after every rebalance all partitions that are read begin anew there (kafka_apply with
+// `anew`), and whatever lies before it is dropped.
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -106,8 +106,8 @@ static void settle(struct kafka_consumer *consumer)
     consumer->sought = false;
 }
 
-// What comes for a partition goes to our queue from before the first record. Its queue is kept, since a topic that is deleted cannot be looked
-// up any more, and what then remains in the queue would keep the client from ever being destroyed.
+// What comes for a partition goes to our queue from before the first record. Its queue is kept, since a topic that is deleted cannot be
+// looked up any more, and what then remains in the queue would keep the client from ever being destroyed.
 static void take_queue(struct kafka_consumer *consumer, struct kafka_partition *partition)
 {
     rd_kafka_queue_t *queue = rd_kafka_queue_get_partition(consumer->client, partition->topic, partition->number);
@@ -156,7 +156,7 @@ enum status kafka_seek(struct stream *stream, const char *topic, int32_t partiti
     struct kafka_partition *place = kafka_partition_find(consumer, topic, partition);
     if (consumer->joined && !(place && place->given))
         return err_set(err, AGAIN, ERR_STREAM, "%s/%d does not belong to this member of the group %s", topic, partition, consumer->group);
-    TRY(kafka_offset_check(stream, topic, partition, offset, err));
+    TRY(kafka_offset_check(kafka, topic, partition, offset, place && place->given, err));
     if (!place) place = kafka_partition_add(kafka, topic, partition);
     place->source = source;
     place->next = place->end = offset;
@@ -216,7 +216,7 @@ static void add_row(struct kafka_consumer *consumer, const struct kafka_partitio
 // The fetcher has no such offset: retention has passed it, or the topic is another one.
 static enum status out_of_range(struct kafka *kafka, struct kafka_partition *partition, struct err *err)
 {
-    enum status status = kafka_offset_check(&kafka->base, partition->topic, partition->number, partition->next, err);
+    enum status status = kafka_offset_check(kafka, partition->topic, partition->number, partition->next, false, err);
     if (status != OK) return status;
     return err_set(err, RETRY, ERR_STREAM, "%s/%d: the broker says that it does not have offset %lld, but it should; it is asked again",
                    partition->topic, partition->number, (long long)partition->next);
@@ -229,74 +229,81 @@ static enum status gone(struct kafka *kafka, struct kafka_partition *partition, 
     if (partition->number < count)
         return err_set(err, RETRY, ERR_STREAM, "%s/%d: the broker says that there is no such partition, but it should; it is asked again",
                        partition->topic, partition->number);
-    partition->reading = KAFKA_ENDED;
-    kafka->consumer.sought = true;
     return err_set(err, FATAL, ERR_STREAM, "the topic \"%s\" was deleted while it was in use; restart to use the one of that name now",
                    partition->topic);
 }
 
-// The client has said that some topic is gone, not which. FATAL when it is so.
-static enum status look_for_gone(struct kafka *kafka, struct err *err)
+// The caller hears of it when it has all records that came before: none of other partitions may be passed over.
+static void lose(struct kafka_consumer *consumer, struct kafka_partition *partition, const struct err *err)
+{
+    partition->reading = KAFKA_ENDED;
+    partition->troubled = false;
+    consumer->sought = true;
+    if (consumer->lost.status == OK) consumer->lost = *err;
+}
+
+// The client has said that some topic is gone, not which.
+static void look_for_gone(struct kafka *kafka)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
+    struct err err;
     consumer->suspicious = false;
     for (uint32_t i = 0; i < consumer->partition_count; i++)
-        if (consumer->partitions[i]->reading == KAFKA_READ && gone(kafka, consumer->partitions[i], err) == FATAL) return FATAL;
-    return OK;
+        if (consumer->partitions[i]->reading == KAFKA_READ && gone(kafka, consumer->partitions[i], &err) == FATAL)
+            lose(consumer, consumer->partitions[i], &err);
 }
 
 // A partition that failed is tried anew from our position a little later, so that nothing is passed over.
-static enum status take_error(struct kafka *kafka, struct kafka_partition *partition, const rd_kafka_message_t *message, struct err *err)
+static void take_error(struct kafka *kafka, struct kafka_partition *partition, const rd_kafka_message_t *message)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
+    struct err err;
     char doing[STREAM_TOPIC_MAX + 64];
     snprintf(doing, sizeof doing, "read %s/%d from offset %lld", partition->topic, partition->number, (long long)partition->next);
     enum status status;
     switch ((int)message->err) {
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
-    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: status = out_of_range(kafka, partition, err); break;
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE: status = out_of_range(kafka, partition, &err); break;
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: status = gone(kafka, partition, err); break;
-    default: status = kafka_err(kafka, message->err, rd_kafka_message_errstr(message), doing, err); break;
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: status = gone(kafka, partition, &err); break;
+    default: status = kafka_err(kafka, message->err, rd_kafka_message_errstr(message), doing, &err); break;
     }
     if (status == FATAL) {
-        partition->reading = KAFKA_ENDED;
-        consumer->sought = true;
-        return FATAL;
+        lose(consumer, partition, &err);
+        return;
     }
     partition->troubled = true;
     partition->again_ns = clock_deadline_ms(TROUBLE_MS);
-    kafka_trouble(consumer, err);
-    return OK;
+    kafka_trouble(consumer, &err);
 }
 
-// One thing from the queue: a record, the end of a partition, or a failure. FATAL only.
-static enum status take_message(struct kafka *kafka, struct kafka_partition *partition, rd_kafka_message_t *message, struct batch *batch,
-                                struct err *err)
+// One thing from the queue: a record, the end of a partition, or a failure.
+static void take_message(struct kafka *kafka, struct kafka_partition *partition, rd_kafka_message_t *message, struct batch *batch)
 {
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (message->offset > partition->end) partition->end = message->offset;
         partition->troubled = false;
-        return OK;
+        return;
     }
-    if (message->err) return take_error(kafka, partition, message, err);
-    if (message->offset < partition->next) return OK; // given already
+    if (message->err) {
+        take_error(kafka, partition, message);
+        return;
+    }
+    if (message->offset < partition->next) return; // given already
     add_row(&kafka->consumer, partition, message, batch);
     partition->next = message->offset + 1;
     if (partition->end < partition->next) partition->end = partition->next;
     partition->troubled = false;
-    return OK;
 }
 
 // Records of one partition come in runs.
-static enum status take_slice(struct kafka *kafka, size_t count, struct batch *batch, struct err *err)
+static void take_slice(struct kafka *kafka, size_t count, struct batch *batch)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
     const rd_kafka_topic_t *topic = NULL;
     struct kafka_partition *partition = NULL;
     int32_t number = -1;
-    enum status status = OK;
     for (size_t i = 0; i < count; i++) {
         rd_kafka_message_t *message = consumer->slice[i];
         if (message->rkt && (message->rkt != topic || message->partition != number)) {
@@ -305,32 +312,29 @@ static enum status take_slice(struct kafka *kafka, size_t count, struct batch *b
             partition = kafka_partition_find(consumer, rd_kafka_topic_name(topic), number);
         }
         bool read = message->rkt && partition && partition->reading == KAFKA_READ;
-        if (read && status == OK) status = take_message(kafka, partition, message, batch, err);
+        if (read) take_message(kafka, partition, message, batch);
         rd_kafka_message_destroy(message);
     }
-    return status;
 }
 
 // Takes what is there. The queue may have been full, and the fetcher asleep, when it was more than a little filled.
-static enum status take(struct kafka *kafka, struct batch *batch, struct err *err)
+static void take(struct kafka *kafka, struct batch *batch)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
     size_t bytes = batch->arena.used_bytes, waiting = rd_kafka_queue_length(consumer->records);
     uint32_t rows = batch->rows;
     ssize_t count;
-    enum status status = OK;
     do {
         size_t room = batch->capacity - batch->rows;
         if (room > KAFKA_SLICE) room = KAFKA_SLICE;
         if (!room) break;
         count = rd_kafka_consume_batch_queue(consumer->records, 0, consumer->slice, room);
-        if (count > 0) status = take_slice(kafka, (size_t)count, batch, err);
-    } while (count > 0 && status == OK && batch->arena.used_bytes - bytes < POLL_BYTES);
+        if (count > 0) take_slice(kafka, (size_t)count, batch);
+    } while (count > 0 && batch->arena.used_bytes - bytes < POLL_BYTES);
     bytes = batch->arena.used_bytes - bytes;
     rows = batch->rows - rows;
     if (rows && (waiting >= kafka->queued_records || bytes / rows * waiting >= kafka->queued_bytes / FULL_ENOUGH))
         kafka_pump_work(&consumer->pump);
-    return status;
 }
 
 // --- poll
@@ -400,13 +404,18 @@ enum status kafka_poll(struct stream *stream, struct batch *records, int64_t dea
             TRY(kafka_serve(kafka, err));
             try_anew(consumer);
             if (consumer->sought) TRY(kafka_apply(kafka, false, err));
-            if (records) TRY(take(kafka, records, err));
-            if (consumer->suspicious) TRY(look_for_gone(kafka, err));
+            if (records) take(kafka, records);
+            if (consumer->suspicious) look_for_gone(kafka);
             measure_lag(kafka);
         }
         if (records && records->rows > rows) {
             if (consumer->polled) metric_add(consumer->polled, records->rows - rows);
             return OK;
+        }
+        if (consumer->lost.status != OK) {
+            *err = consumer->lost;
+            consumer->lost.status = OK;
+            return FATAL;
         }
         bool changed = consumer->next_change < consumer->change_count;
         if (woken || changed) return err_set(err, AGAIN, ERR_STREAM, "no new records from %s", kafka->brokers);

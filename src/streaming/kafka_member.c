@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A member of a consumer group: what the group gives and takes becomes changes; nothing is read before it is sought.
 //
-// The rebalance is answered at once and never waits for anybody: what was given is not handed to the client until its position is known, what
-// was taken leaves the client in the same moment.
+// The rebalance is answered at once and never waits for anybody: what was given is not handed to the client until its position is known,
+// what was taken leaves the client in the same moment.
 #include <stdio.h>
 #include <stdlib.h>
 

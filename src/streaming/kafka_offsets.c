@@ -60,13 +60,19 @@ static enum status find(struct kafka *kafka, const char *topic, int32_t partitio
     return err_set(err, FATAL, ERR_STREAM, "the topic \"%s\" has partitions 0 to %d, not %d", topic, count - 1, partition);
 }
 
+static enum status ask_ends(struct kafka *kafka, rd_kafka_t *client, const char *topic, int32_t partition, struct stream_watermarks *out,
+                            struct err *err)
+{
+    TRY(ask(kafka, client, topic, partition, RD_KAFKA_OFFSET_BEGINNING, &out->low, err));
+    return ask(kafka, client, topic, partition, RD_KAFKA_OFFSET_END, &out->high, err);
+}
+
 enum status kafka_watermarks(struct stream *stream, const char *topic, int32_t partition, struct stream_watermarks *out, struct err *err)
 {
     struct kafka *kafka = kafka_of(stream);
     rd_kafka_t *client;
     TRY(find(kafka, topic, partition, &client, err));
-    TRY(ask(kafka, client, topic, partition, RD_KAFKA_OFFSET_BEGINNING, &out->low, err));
-    return ask(kafka, client, topic, partition, RD_KAFKA_OFFSET_END, &out->high, err);
+    return ask_ends(kafka, client, topic, partition, out, err);
 }
 
 enum status kafka_offset_at(struct stream *stream, const char *topic, int32_t partition, int64_t us, int64_t *offset, struct err *err)
@@ -79,10 +85,12 @@ enum status kafka_offset_at(struct stream *stream, const char *topic, int32_t pa
     return *offset >= 0 ? OK : ask(kafka, client, topic, partition, RD_KAFKA_OFFSET_END, offset, err);
 }
 
-enum status kafka_offset_check(struct stream *stream, const char *topic, int32_t partition, int64_t offset, struct err *err)
+enum status kafka_offset_check(struct kafka *kafka, const char *topic, int32_t partition, int64_t offset, bool known, struct err *err)
 {
     struct stream_watermarks marks;
-    TRY(kafka_watermarks(stream, topic, partition, &marks, err));
+    rd_kafka_t *client;
+    TRY(known ? kafka_client(kafka, &client, err) : find(kafka, topic, partition, &client, err));
+    TRY(ask_ends(kafka, client, topic, partition, &marks, err));
     if (offset < marks.low)
         return err_set(
             err, FATAL, ERR_STREAM,

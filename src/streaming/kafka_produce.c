@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writing to Kafka: append hands records to the idempotent producer, flush waits until every one of them is acknowledged.
 //
-// The client reports only failures (delivery.report.only.error); what has left its queues without one is durable. A record that failed is kept
-// and produced again, in the order of appending, once all others on their way are settled.
+// The client reports only failures (delivery.report.only.error); what has left its queues without one is durable. A record that failed is
+// kept and produced again, in the order of appending, once all others on their way are settled.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -44,20 +44,6 @@ static void producer_close(struct kafka_producer *producer)
     rd_kafka_queue_destroy(producer->events);
     rd_kafka_destroy(producer->client);
     producer->client = NULL;
-}
-
-void kafka_producer_fini(struct kafka *kafka)
-{
-    struct kafka_producer *producer = &kafka->producer;
-    if (producer->client) rd_kafka_purge(producer->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    producer_close(producer);
-    kafka_pending_drop(producer, producer->pending_count);
-    for (uint32_t i = 0; i < producer->topic_count; i++) free(producer->topics[i]);
-    free(producer->topics);
-    free(producer->pending);
-    producer->topics = NULL;
-    producer->pending = NULL;
-    producer->topic_count = producer->pending_capacity = 0;
 }
 
 static struct kafka_topic *topic_get(struct kafka *kafka, const char *name)
@@ -174,8 +160,26 @@ static bool serve(struct kafka *kafka)
     return rd_kafka_fatal_error(producer->client, text, sizeof text) != RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-// After a fatal error of the idempotent producer: a new one takes over all that was on its way. What of it had been written already without an
-// acknowledgement is then there twice.
+// What was not flushed is given up.
+void kafka_producer_fini(struct kafka *kafka)
+{
+    struct kafka_producer *producer = &kafka->producer;
+    if (producer->client) {
+        rd_kafka_purge(producer->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        serve(kafka);
+    }
+    producer_close(producer);
+    kafka_pending_drop(producer, producer->pending_count);
+    for (uint32_t i = 0; i < producer->topic_count; i++) free(producer->topics[i]);
+    free(producer->topics);
+    free(producer->pending);
+    producer->topics = NULL;
+    producer->pending = NULL;
+    producer->topic_count = producer->pending_capacity = 0;
+}
+
+// After a fatal error of the idempotent producer: a new one takes over all that was on its way. What of it had been written already without
+// an acknowledgement is then there twice.
 static enum status restart(struct kafka *kafka, struct err *err)
 {
     struct kafka_producer *producer = &kafka->producer;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keeps the fetcher awake, and learns the ends of the partitions on the way.
 //
-// librdkafka 2.0 looks every second whether a full queue has room again; any request to the broker wakes it earlier. While there is reason to
-// think that it sleeps, this thread asks for the ends of the partitions that are read: one small request per broker, every INTERVAL_MS.
+// librdkafka 2.0 looks every second whether a full queue has room again; any request to the broker wakes it earlier. While there is reason
+// to think that it sleeps, this thread asks for the ends of the partitions that are read: one small request per broker, every INTERVAL_MS.
 #include <stdlib.h>
 
 #include "base/clock.h"

@@ -50,6 +50,32 @@ def fetch(url):
         return answer.read().decode()
 
 
+def disk_floor(folder, seconds=3):
+    """How long a record that comes at any moment would wait for the end of a sync that begins after it, p50 and p99 in ms: what the disk
+    alone makes of the latency of a commit."""
+    spans, end = [], time.monotonic() + seconds
+    with open(folder / "floor", "wb", buffering=0) as file:
+        while (began := time.monotonic()) < end:
+            file.write(bytes(8192))
+            os.fdatasync(file.fileno())
+            spans.append((began, time.monotonic()))
+    waits = []
+    at, step = spans[0][0], 0.0005
+    for (_, first_end), (_, second_end) in zip(spans, spans[1:]):
+        while at < first_end:
+            waits.append((second_end - at) * 1000)
+            at += step
+    waits.sort()
+    return {"p50_ms": waits[len(waits) // 2], "p99_ms": waits[len(waits) * 99 // 100]}
+
+
+def cpu_pressure():
+    """Percent of the last minute in which something that could run had to wait for a core; None where the system does not say."""
+    with contextlib.suppress(OSError):
+        return float(re.search(r"avg60=([\d.]+)", pathlib.Path("/proc/pressure/cpu").read_text())[1])
+    return None
+
+
 class Role:
     """A role of the pipeline as a process."""
 
@@ -248,10 +274,12 @@ class Bench:
             results["ceiling"].append(self.ceiling())
             figures["ratio"] = figures["rows_per_second"] / statistics.mean(results["ceiling"][-2:])
             results["worker"].append(figures)
+        results["disk"] = disk_floor(self.folder)
         say("latency at 10,000 a second")
         results["latency"] = self.latency(10000, self.options.seconds)
         say("latency at 1 a second")
         results["slow"] = self.latency(1, self.options.seconds)
+        results["cpu_pressure"] = cpu_pressure()
         return results
 
 
@@ -273,6 +301,9 @@ def table(r):
         ("broker to committed row, 10,000/s, p50", "ms", r["latency"]["p50_ms"], "< 5"),
         ("broker to committed row, 10,000/s, p99", "ms", r["latency"]["p99_ms"], "< 20"),
         ("broker to committed row, 1/s, p99", "ms", r["slow"]["p99_ms"], "< 10"),
+        ("floor: the disk alone, p50", "ms", r["disk"]["p50_ms"], ""),
+        ("floor: the disk alone, p99", "ms", r["disk"]["p99_ms"], ""),
+        ("machine: time in which a core was waited for", "%", r["cpu_pressure"] or 0, ""),
     ]
 
 

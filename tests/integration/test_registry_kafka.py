@@ -103,12 +103,13 @@ def test_records_are_confluents(registry, kafka):
     requests.delete(f"{role.url}/subjects/s?permanent=true", timeout=30).raise_for_status()
     found = records(kafka)
     assert [(key, value) for key, value, _ in found] == [
-        ('{"keytype":"NOOP","magic":0}', None),
+        ('{"keytype":"NOOP","magic":0}', '{"highestId":0}'),  # a value that others do not look at
         ('{"keytype":"SCHEMA","subject":"s","version":1,"magic":1}',
          '{"subject":"s","version":1,"id":1,"schema":"\\"int\\"","deleted":false}'),
         ('{"keytype":"CONFIG","magic":0}', '{"compatibilityLevel":"NONE"}'),
         ('{"keytype":"DELETE_SUBJECT","subject":"s","magic":0}', '{"subject":"s","version":1}'),
         ('{"keytype":"SCHEMA","subject":"s","version":1,"magic":1}', None),
+        ('{"keytype":"NOOP","magic":0}', '{"highestId":1}'),
     ]
     assert len({headers["fdp-term"] for _, _, headers in found}) == 1
     # The topic is as other makes want it.

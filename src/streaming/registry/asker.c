@@ -52,7 +52,7 @@ static enum status take_turn(struct registry_asker *self, int64_t deadline_ns, s
     bool mine = !self->busy;
     self->busy = true;
     pthread_mutex_unlock(&self->mutex);
-    return mine ? OK : err_set(err, RETRY, ERR_REGISTRY, "the stream has not yet answered what was asked before; try again");
+    return mine ? OK : err_set(err, AGAIN, ERR_REGISTRY, "the stream has not yet answered what was asked before");
 }
 
 static void end_turn(struct registry_asker *self)

@@ -19,8 +19,8 @@ void registry_asker_close(struct registry_asker *asker); // NULL is fine
 
 // Makes the topic where it is missing and may be made; else *absent says that it is. FATAL when it is not one that a registry can use.
 enum status registry_asker_prepare(struct registry_asker *asker, bool *absent, struct err *err) MUST_CHECK;
-// Where the topic begins and ends now. Any thread: one asks at a time. RETRY when the stream does not answer, or it is not one's turn by
-// the deadline.
+// Where the topic begins and ends now. Any thread: one asks at a time. AGAIN when the others have not done by the deadline; RETRY when
+// the stream does not answer.
 enum status registry_asker_ends(struct registry_asker *asker, int64_t deadline_ns, struct stream_watermarks *out,
                                 struct err *err) MUST_CHECK;
 

@@ -102,15 +102,20 @@ static void *elect(void *context)
     return NULL;
 }
 
-struct registry_election *registry_election_start(const struct registry_election_params *params)
+enum status registry_election_start(struct registry_election **out, const struct registry_election_params *params, struct err *err)
 {
     struct registry_election *self = memory_new(1, sizeof *self);
     self->params = *params;
     pthread_mutex_init(&self->mutex, NULL);
     if (params->metrics)
         self->leader = metric_gauge(params->metrics, "fdp_registry_writer", NULL, "Whether this registry is the one that takes changes");
-    if (pthread_create(&self->thread, NULL, elect, self)) abort(); // without threads nothing works
-    return self;
+    if (!pthread_create(&self->thread, NULL, elect, self)) {
+        *out = self;
+        return OK;
+    }
+    pthread_mutex_destroy(&self->mutex);
+    free(self);
+    return err_set(err, FATAL, ERR_REGISTRY, "cannot start a thread; raise the limit on processes");
 }
 
 void registry_election_stop(struct registry_election *self)

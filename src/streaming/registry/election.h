@@ -22,7 +22,8 @@ struct registry_election_params {
     void *context;
 };
 
-struct registry_election *registry_election_start(const struct registry_election_params *params);
+enum status registry_election_start(struct registry_election **out, const struct registry_election_params *params,
+                                    struct err *err) MUST_CHECK;
 // Leaves the group, so that another becomes the writer at once. NULL is fine.
 void registry_election_stop(struct registry_election *election);
 

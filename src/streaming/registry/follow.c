@@ -19,8 +19,8 @@ enum {
     KEY_BYTES = 200, // of a record's key in the log
 };
 
-// The two ways in which the stream may fail to answer.
-enum direction { ASKING, READING, DIRECTIONS };
+// What may be wrong: the thread has given up, for good; the stream does not answer questions; it gives no records.
+enum trouble { GIVEN_UP, ASKING, READING, TROUBLES };
 
 struct registry_follower {
     struct registry_follower_params params;
@@ -30,17 +30,18 @@ struct registry_follower {
     struct batch *batch;   // of the thread
     int64_t probe_ns;      // of the thread: when to ask again whether the stream answers
     pthread_t thread;
+    bool running;
     _Atomic int64_t turned_ns;
 
     pthread_mutex_t mutex; // guards what is below
     pthread_cond_t moved;
     bool halted;
-    bool absent;                    // there is no topic: read only
-    bool replayed;                  // the state has what the topic had at the start
-    struct err trouble[DIRECTIONS]; // status OK: none; FATAL: the thread has given up
-    bool said;                      // that there is trouble
-    int64_t applied;                // offset after the last record that the state has
-    int64_t first_end;              // of the topic at the start
+    bool absent;                   // there is no topic: read only
+    bool replayed;                 // the state has what the topic had at the start
+    struct err troubles[TROUBLES]; // those with a status other than OK are there
+    bool said;                     // that there is trouble
+    int64_t applied;               // offset after the last record that the state has
+    int64_t first_end;             // of the topic at the start
 };
 
 // --- What others see of it
@@ -71,17 +72,17 @@ static bool halted(struct registry_follower *self)
 // The mutex is held. What is wrong with the stream, or NULL.
 static const struct err *trouble_of(const struct registry_follower *self)
 {
-    for (int i = 0; i < DIRECTIONS; i++)
-        if (self->trouble[i].status != OK) return &self->trouble[i];
+    for (int i = 0; i < TROUBLES; i++)
+        if (self->troubles[i].status != OK) return &self->troubles[i];
     return NULL;
 }
 
 // Keeps what is wrong, or that nothing is, and says it once.
-static void note(struct registry_follower *self, enum direction direction, enum status status, const struct err *err)
+static void note(struct registry_follower *self, enum trouble trouble, enum status status, const struct err *err)
 {
     pthread_mutex_lock(&self->mutex);
-    if (status != OK) self->trouble[direction] = *err;
-    self->trouble[direction].status = status == OK ? OK : RETRY;
+    if (status != OK) self->troubles[trouble] = *err;
+    self->troubles[trouble].status = status == OK ? OK : RETRY;
     bool troubled = trouble_of(self) != NULL, say = troubled != self->said;
     self->said = troubled;
     if (say) pthread_cond_broadcast(&self->moved);
@@ -96,9 +97,10 @@ static void note(struct registry_follower *self, enum direction direction, enum 
 static void give_up(struct registry_follower *self, const struct err *err)
 {
     pthread_mutex_lock(&self->mutex);
-    self->trouble[ASKING] = *err; // the first that is looked at
-    self->trouble[ASKING].status = FATAL;
+    self->troubles[GIVEN_UP] = *err;
+    self->troubles[GIVEN_UP].status = FATAL;
     bool replayed = self->replayed;
+    self->said = true;
     pthread_cond_broadcast(&self->moved);
     pthread_mutex_unlock(&self->mutex);
     // Before that whoever starts the registry says it.
@@ -173,23 +175,23 @@ static void advance(struct registry_follower *self)
     pthread_mutex_unlock(&self->mutex);
 }
 
-// Now and then, so that it is known whether the stream answers before somebody wants something of it.
-static enum status probe(struct registry_follower *self, struct err *err)
+// Now and then, so that it is known whether the stream answers before somebody wants something of it. That a topic is not there any more
+// may be the word of a broker that has just come up; reading will tell.
+static void probe(struct registry_follower *self)
 {
-    if (clock_mono_ns() < self->probe_ns) return OK;
+    struct err err;
     struct stream_watermarks marks;
-    enum status status = registry_asker_ends(self->asker, clock_deadline_ms(POLL_MS), &marks, err);
+    if (clock_mono_ns() < self->probe_ns) return;
+    enum status status = registry_asker_ends(self->asker, clock_deadline_ms(POLL_MS), &marks, &err);
     self->probe_ns = clock_deadline_ms(POLL_MS);
-    if (status == FATAL) return FATAL;
-    note(self, ASKING, status, err);
-    return OK;
+    if (status != AGAIN) note(self, ASKING, status, &err); // else somebody else is asking
 }
 
 // One turn. FATAL when there can be no other.
 static enum status turn(struct registry_follower *self, struct err *err)
 {
     atomic_store(&self->turned_ns, clock_mono_ns());
-    TRY(probe(self, err));
+    probe(self);
     batch_reset(self->batch);
     enum status status = self->stream->ops->poll(self->stream, self->batch, clock_deadline_ms(POLL_MS), err);
     if (status == OK) apply_batch(self);
@@ -299,9 +301,12 @@ enum status registry_follower_start(struct registry_follower **out, const struct
     pthread_cond_init(&self->moved, &monotonic);
     pthread_condattr_destroy(&monotonic);
     make_metrics(self);
-    if (pthread_create(&self->thread, NULL, follow, self)) abort(); // without threads nothing works
+    self->running = !pthread_create(&self->thread, NULL, follow, self);
     *out = self;
-    return OK;
+    if (self->running) return OK;
+    registry_follower_free(self);
+    *out = NULL;
+    return err_set(err, FATAL, ERR_REGISTRY, "cannot start a thread; raise the limit on processes");
 }
 
 void registry_follower_halt(struct registry_follower *self)
@@ -317,7 +322,7 @@ void registry_follower_free(struct registry_follower *self)
 {
     if (!self) return;
     registry_follower_halt(self);
-    pthread_join(self->thread, NULL);
+    if (self->running) pthread_join(self->thread, NULL);
     stream_close(self->stream);
     registry_asker_close(self->asker);
     batch_free(self->batch);
@@ -424,6 +429,7 @@ enum status registry_follower_catch_up(struct registry_follower *self, int64_t d
     if (status == AGAIN) return err_set(err, RETRY, ERR_REGISTRY, REGISTRY_TOPIC " is still being read; try again");
     if (status != OK || self->absent) return status;
     status = registry_asker_ends(self->asker, deadline_ns, &marks, err);
-    if (status != FATAL) note(self, ASKING, status, err); // the thread sees for itself whether it has to give up
+    if (status == AGAIN) return err_set(err, RETRY, ERR_REGISTRY, "the stream has not yet answered what was asked before; try again");
+    note(self, ASKING, status, err);
     return status == OK ? wait_applied(self, marks.high, deadline_ns, err) : status;
 }

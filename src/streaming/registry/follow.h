@@ -38,7 +38,8 @@ bool registry_follower_alive(const struct registry_follower *follower);
 // Whether several registries may find themselves on this stream, of which one is elected to write.
 bool registry_follower_shares(const struct registry_follower *follower);
 
-// Waits until the state has everything that was in the topic when this was called. RETRY at the deadline, or when the stream does not answer.
+// Waits until the state has everything that was in the topic when this was called. RETRY at the deadline, or when the stream does not
+// answer.
 enum status registry_follower_catch_up(struct registry_follower *follower, int64_t deadline_ns, struct err *err) MUST_CHECK;
 
 #endif

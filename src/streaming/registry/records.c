@@ -125,7 +125,7 @@ static bool parse_value(const json_t *value, struct arena *arena, struct registr
         out->level = registry_level_of(json_string_value(json_object_get(value, "compatibilityLevel")));
         return out->level < REGISTRY_LEVELS;
     case REGISTRY_RECORD_DELETE_SUBJECT: out->version = number(value, "version"); return out->version;
-    case REGISTRY_RECORD_NOOP:
+    case REGISTRY_RECORD_NOOP: out->id = number(value, "highestId"); return true;
     case REGISTRY_RECORD_OTHER: return true;
     }
     return false;
@@ -137,7 +137,7 @@ bool registry_record_parse(struct slice key, struct slice value, struct arena *a
     json_t *json = key.size ? json_loadb(key.data, key.size, 0, NULL) : NULL;
     bool good = json_is_object(json) && parse_key(json, arena, out);
     json_decref(json);
-    if (!good || out->tombstone || out->kind == REGISTRY_RECORD_NOOP || out->kind == REGISTRY_RECORD_OTHER) return good;
+    if (!good || out->tombstone || out->kind == REGISTRY_RECORD_OTHER) return good;
     json = json_loadb(value.data, value.size, 0, NULL);
     good = json_is_object(json) && parse_value(json, arena, out);
     json_decref(json);
@@ -166,7 +166,11 @@ void registry_record_key(const struct registry_record *record, struct buf *out)
 
 void registry_record_value(const struct registry_record *record, struct buf *out)
 {
-    if (record->tombstone || record->kind == REGISTRY_RECORD_NOOP) return;
+    if (record->tombstone) return;
+    if (record->kind == REGISTRY_RECORD_NOOP) {
+        buf_printf(out, "{\"highestId\":%d}", record->id);
+        return;
+    }
     buf_append_byte(out, '{');
     if (record->subject) {
         buf_append_text(out, "\"subject\":");

@@ -53,7 +53,7 @@ struct registry_record {
     const char *subject; // NULL: the global configuration
     bool null_subject;   // the key spells the global configuration "subject":null
     bool tombstone;      // the value is null or empty
-    int32_t version, id;
+    int32_t version, id; // id of a NOOP: the highest that was ever given
     bool deleted;
     const char *schema, *type; // type is "AVRO" where the record has none
     const char *references;    // JSON array, NULL when there are none
@@ -66,7 +66,7 @@ bool registry_record_parse(struct slice key, struct slice value, struct arena *a
 
 // Writers take a record and use the members that its kind has.
 void registry_record_key(const struct registry_record *record, struct buf *out);
-// Nothing for a tombstone and a NOOP.
+// Nothing for a tombstone. That of a NOOP is ours: other makes write none and do not look at it.
 void registry_record_value(const struct registry_record *record, struct buf *out);
 
 #endif

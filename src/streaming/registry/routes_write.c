@@ -205,11 +205,11 @@ void registry_post_lookup(struct registry_call *call)
     candidate_fini(&candidate);
 }
 
-// Finds the version to delete and checks that it may be: softly when it is live, for good when it is soft-deleted.
-static bool plan_version_delete(struct registry_call *call, bool permanent, struct registry_record *record)
+// The records that delete a version: softly when it is live, for good when it is soft-deleted. 0 when it may not be: the call has failed.
+static uint32_t plan_version_delete(struct registry_call *call, bool permanent, struct registry_record records[2])
 {
     const char *name = call->arg[0];
-    bool planned = false;
+    uint32_t count = 0;
     registry_state_lock(call->router->state);
     const struct registry_subject *subject = registry_need_subject(call, name, true);
     // "latest" is the newest live one; a number may also mean one that is soft-deleted already.
@@ -222,21 +222,22 @@ static bool plan_version_delete(struct registry_call *call, bool permanent, stru
         registry_fail(call, 40406, "Subject '%s' Version %d was soft deleted. Set permanent=true to delete permanently", name,
                       version->version);
     } else if (version) {
+        struct registry_record *record = &records[count++];
         *record = registry_version_record(name, version);
         record->deleted = true;
         record->tombstone = permanent;
-        planned = true;
+        if (permanent) records[count++] = registry_highest_record(call->router->state);
     }
     registry_state_unlock(call->router->state);
-    return planned;
+    return count;
 }
 
 void registry_delete_version(struct registry_call *call)
 {
-    struct registry_record record;
+    struct registry_record records[2];
     if (!begin(call)) return;
-    if (plan_version_delete(call, registry_flag(call, "permanent"), &record) && commit(call, &record, 1))
-        buf_printf(&call->reply->body, "%d", record.version);
+    uint32_t count = plan_version_delete(call, registry_flag(call, "permanent"), records);
+    if (count && commit(call, records, count)) buf_printf(&call->reply->body, "%d", records[0].version);
     end(call);
 }
 
@@ -272,12 +273,13 @@ static bool remove_versions(struct registry_call *call)
         uint32_t count = 0;
         registry_state_lock(state);
         const struct registry_subject *subject = registry_state_subject(state, call->arg[0]);
-        for (uint32_t i = subject ? subject->count : 0; i-- > 0 && count < REGISTRY_COMMIT_MAX - 1;)
+        for (uint32_t i = subject ? subject->count : 0; i-- > 0 && count < REGISTRY_COMMIT_MAX - 2;)
             records[count++] = (struct registry_record){
                 .kind = REGISTRY_RECORD_SCHEMA, .subject = call->arg[0], .version = subject->versions[i].version, .tombstone = true};
         more = subject && subject->count > count;
         if (subject && subject->level < REGISTRY_LEVELS && !more)
             records[count++] = (struct registry_record){.kind = REGISTRY_RECORD_CONFIG, .subject = call->arg[0], .tombstone = true};
+        if (count) records[count++] = registry_highest_record(state);
         registry_state_unlock(state);
         if (count && !commit(call, records, count)) return false;
     }

@@ -108,7 +108,7 @@ static void take_turn(void *context)
     registry_log_writer_take_turn(server->writer);
 }
 
-static void start_election(struct registry_server *server, registry_open_fn *open)
+static enum status start_election(struct registry_server *server, registry_open_fn *open, struct err *err)
 {
     struct registry_election_params params = {
         .config = server->params.config,
@@ -119,8 +119,9 @@ static void start_election(struct registry_server *server, registry_open_fn *ope
         .leading = take_turn,
         .context = server,
     };
-    server->election = registry_election_start(&params);
+    TRY(registry_election_start(&server->election, &params, err));
     registry_log_writer_follow_election(server->writer, server->election);
+    return OK;
 }
 
 static enum status start_parts(struct registry_server *server, registry_open_fn *open, struct err *err)
@@ -158,8 +159,8 @@ static enum status start(struct registry_server *server, registry_open_fn *open,
     enum status status = registry_follower_wait(server->follower, START_STEP_MS, err);
     // A role goes on trying in the background; a tool wants its answer now.
     if (status == FATAL || (status != OK && server->params.read_only)) return status;
-    if (!server->params.read_only && registry_follower_shares(server->follower)) start_election(server, open);
-    return OK;
+    bool candidate = !server->params.read_only && registry_follower_shares(server->follower);
+    return candidate ? start_election(server, open, err) : OK;
 }
 
 enum status registry_server_start_on(struct registry_server **out, const struct registry_server_params *params, registry_open_fn *open,

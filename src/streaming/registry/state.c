@@ -303,6 +303,8 @@ static bool apply_kind(struct registry_state *state, const struct registry_recor
     case REGISTRY_RECORD_CONFIG: return apply_config(state, record);
     case REGISTRY_RECORD_DELETE_SUBJECT: return apply_delete_subject(state, record);
     case REGISTRY_RECORD_NOOP:
+        if (record->id > state->highest_id) state->highest_id = record->id;
+        break;
     case REGISTRY_RECORD_OTHER: break;
     }
     return true;
@@ -383,6 +385,11 @@ const struct registry_schema *registry_state_schema(struct registry_state *state
 int32_t registry_state_highest_id(struct registry_state *state)
 {
     return state->highest_id;
+}
+
+struct registry_record registry_highest_record(struct registry_state *state)
+{
+    return (struct registry_record){.kind = REGISTRY_RECORD_NOOP, .id = state->highest_id};
 }
 
 uint32_t registry_state_schema_count(struct registry_state *state)

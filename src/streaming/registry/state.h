@@ -69,7 +69,10 @@ struct registry_record registry_version_record(const char *subject, const struct
 
 // NULL when no version has it any more.
 const struct registry_schema *registry_state_schema(struct registry_state *state, int32_t id);
+// That was ever given.
 int32_t registry_state_highest_id(struct registry_state *state);
+// The record that keeps it, which must follow what deletes schemas for good: compaction leaves nothing of them.
+struct registry_record registry_highest_record(struct registry_state *state);
 uint32_t registry_state_schema_count(struct registry_state *state);
 
 // What a schema is compared by: its meaning (as avro_schema_equal says), not its spelling.

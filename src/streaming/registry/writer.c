@@ -181,14 +181,14 @@ static enum status append(struct registry_log_writer *self, const struct registr
 
 static enum status begin_term(struct registry_log_writer *self, struct err *err)
 {
-    struct registry_record noop = {.kind = REGISTRY_RECORD_NOOP};
     uint64_t owner;
     if (getrandom(&owner, sizeof owner, 0) != (ssize_t)sizeof owner)
         return err_set(err, RETRY, ERR_REGISTRY, "the system gives no random numbers: %s", strerror(errno));
     registry_state_lock(self->params.state);
+    struct registry_record first = registry_highest_record(self->params.state);
     self->term = (struct registry_term){registry_state_term(self->params.state).number + 1, owner};
     registry_state_unlock(self->params.state);
-    return append(self, &noop, 1, err);
+    return append(self, &first, 1, err);
 }
 
 // Overwrites what a former writer wrote after its turn: every reader has refused it, but compaction goes by the order alone.

@@ -122,6 +122,27 @@ static void test_histogram_page_is_cumulative(void **state)
     assert_int_equal(metric_count(histogram), 14);
 }
 
+static void test_histogram_of_moments_counts_those_that_are_not_null(void **state)
+{
+    struct fixture *f = *state;
+    struct metric *histogram = metric_histogram(f->registry, "fdp_h_seconds", NULL, "Takes.");
+    const int64_t now_us = 1786622589000000;
+    const int64_t moments_us[] = {now_us - 4000, now_us - 4000, 12345, now_us + 7, now_us - 80, INT64_MAX};
+    const uint8_t null[] = {0, 0, 1, 0, 0, 0}; // the two after now: a clock that was set back, and nonsense
+    metric_observe_since_us(histogram, now_us, moments_us, null, 6);
+    const char *text = page(f, METRIC_PROMETHEUS);
+    assert_contains(text, "fdp_h_seconds_bucket{le=\"5e-05\"} 2\n");
+    assert_contains(text, "fdp_h_seconds_bucket{le=\"0.0001\"} 3\n");
+    assert_contains(text, "fdp_h_seconds_bucket{le=\"0.003\"} 3\n");
+    assert_contains(text, "fdp_h_seconds_bucket{le=\"0.005\"} 5\n");
+    assert_contains(text, "fdp_h_seconds_bucket{le=\"+Inf\"} 5\n");
+    assert_contains(text, "fdp_h_seconds_sum 0.00808\n");
+    const int64_t ancient_us = INT64_MIN;
+    metric_observe_since_us(histogram, now_us, &ancient_us, null, 1);
+    assert_contains(page(f, METRIC_PROMETHEUS), "fdp_h_seconds_bucket{le=\"60\"} 5\n");
+    assert_int_equal(metric_count(histogram), 6);
+}
+
 static void test_histogram_sum_of_a_long_backlog_does_not_overflow(void **state)
 {
     struct fixture *f = *state;
@@ -224,6 +245,7 @@ int main(void)
         CASE(test_page_of_nothing),
         CASE(test_gauges_beyond_numbers),
         CASE(test_histogram_page_is_cumulative),
+        CASE(test_histogram_of_moments_counts_those_that_are_not_null),
         CASE(test_histogram_sum_of_a_long_backlog_does_not_overflow),
         CASE(test_quantile_interpolates_inside_its_bucket),
         CASE(test_gauges_of_keys_are_capped),

@@ -115,10 +115,10 @@ static void test_publisher_counts_what_nobody_reads(void **state)
     add_quote(publication->quotes, "BTC-USD", &price, 41);
     add_quote(publication->quotes, "EURUSD=X", &price, 14);
     add_quote(publication->quotes, "HEART", &price, 7); // rejected: the worker reads it
-    assert_ok(publisher_encode(publisher, publication, "test", &err), &err);
-    assert_int_equal(publication_records(publisher, publication), 4);
-    assert_int_equal(publication_unread(publisher, publication), 2);
-    publication_free(publisher, publication);
+    assert_ok(publication_encode(publication, "test", &err), &err);
+    assert_int_equal(publication_records(publication), 4);
+    assert_int_equal(publication_unread(publication), 2);
+    publication_free(publication);
     publisher_free(publisher);
 }
 

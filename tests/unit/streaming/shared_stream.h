@@ -415,4 +415,13 @@ static void shared_compact(void)
     shared_unlock();
 }
 
+// What compaction does to tombstones after a while.
+static void shared_drop_tombstones(void)
+{
+    shared_lock();
+    for (int64_t i = 0; i < shared.count; i++)
+        if (!shared.records[i].field[RECORD_VALUE].size) shared.records[i].control = true;
+    shared_unlock();
+}
+
 #endif

@@ -502,6 +502,30 @@ static void test_writer_goes_on_while_another_make_writes_an_id_twice(void **sta
     assert_true(metric_count(metric_find(test->metrics[0], "fdp_registry_refused_records_total", NULL)) == 1);
 }
 
+// An id lives on in records that were written with it: it is not given again when nothing else is left of its schema.
+static void test_id_of_a_schema_deleted_for_good_is_not_given_again(void **state)
+{
+    struct test *test = *state;
+    start(test, 0);
+    expect_soon(test, 0, "/subjects/a/versions", INT, "{\"id\":1}");
+    expect(test, 0, "POST", "/subjects/a/versions", LONG, "{\"id\":2}");
+    expect(test, 0, "DELETE", "/subjects/a/versions/2", NULL, "2");
+    expect(test, 0, "DELETE", "/subjects/a/versions/2?permanent=true", NULL, "2");
+    stop(test, 0);
+    shared_compact();
+    shared_drop_tombstones();
+    start(test, 0);
+    expect_soon(test, 0, "/subjects/a/versions", FLOAT, "{\"id\":3}");
+    expect(test, 0, "DELETE", "/subjects/a", NULL, "[1,2]");
+    expect(test, 0, "DELETE", "/subjects/a?permanent=true", NULL, "[1,2]");
+    stop(test, 0);
+    shared_compact();
+    shared_drop_tombstones();
+    start(test, 0);
+    expect(test, 0, "GET", "/subjects?deleted=true", NULL, "[]");
+    expect_soon(test, 0, "/subjects/b/versions", DOUBLE, "{\"id\":4}");
+}
+
 // The time limit of the replay is for each step, not for all of it.
 static void test_replay_takes_as_long_as_it_gets_on(void **state)
 {
@@ -545,6 +569,7 @@ int main(void)
         T(test_offsets_without_records_hold_nothing_up),
         T(test_records_without_a_term_count),
         T(test_writer_goes_on_while_another_make_writes_an_id_twice),
+        T(test_id_of_a_schema_deleted_for_good_is_not_given_again),
         T(test_replay_takes_as_long_as_it_gets_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,9 @@ static void test_record_is_written_byte_for_byte_like_confluents(void **state)
 
     struct registry_record delete = {.kind = REGISTRY_RECORD_DELETE_SUBJECT, .subject = "s", .version = 3};
     expect_text(&delete, "{\"keytype\":\"DELETE_SUBJECT\",\"subject\":\"s\",\"magic\":0}", "{\"subject\":\"s\",\"version\":3}");
-    struct registry_record noop = {.kind = REGISTRY_RECORD_NOOP};
+    struct registry_record noop = {.kind = REGISTRY_RECORD_NOOP, .id = 12};
+    expect_text(&noop, "{\"keytype\":\"NOOP\",\"magic\":0}", "{\"highestId\":12}");
+    noop.tombstone = true;
     expect_text(&noop, "{\"keytype\":\"NOOP\",\"magic\":0}", "");
 }
 
@@ -219,6 +221,21 @@ static void test_apply_refuses_another_meaning_for_an_id(void **context)
     registry_state_unlock(state);
 }
 
+// When compaction has left nothing of a schema that was deleted for good, its id is still not given again.
+static void test_apply_remembers_the_highest_id(void **context)
+{
+    struct registry_state *state = *context;
+    static const char key[] = "{\"keytype\":\"NOOP\",\"magic\":0}";
+    assert_true(apply(state, key, "{\"highestId\":12}"));
+    assert_true(apply(state, key, "{\"highestId\":9}"));
+    static const char *const others[] = {"", "{}", "{\"highestId\":\"99\"}", "{\"highestId\":-99}", "{\"highestId\":4294967296}"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) assert_true(apply(state, key, others[i]));
+    registry_state_lock(state);
+    assert_int_equal(registry_state_highest_id(state), 12);
+    assert_int_equal(registry_highest_record(state).id, 12);
+    registry_state_unlock(state);
+}
+
 // A schema with references, metadata and rules that another registry has written goes back into the log as it was.
 static void test_apply_keeps_what_it_does_not_use(void **context)
 {
@@ -343,6 +360,7 @@ int main(void)
         T(test_apply_takes_keys_in_any_order_and_unknown_members),
         T(test_apply_skips_what_it_does_not_understand),
         T(test_apply_refuses_another_meaning_for_an_id),
+        T(test_apply_remembers_the_highest_id),
         T(test_apply_keeps_what_it_does_not_use),
         T(test_apply_refuses_what_comes_after_its_term),
         T(test_repairs_say_what_the_state_says),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every back end of streaming/stream.h promises. FDP_TEST_STREAM names the URL of another back end than the embedded log; what only one
-// of them can do is skipped with a reason.
+// What every back end of streaming/stream.h promises. FDP_TEST_STREAM names the URL of another back end than the embedded log; what only
+// one of them can do is skipped with a reason.
 #include "fixture.h"
 
 #include <pthread.h>
