@@ -29,7 +29,7 @@ SEAMS = {
 ROLES = {
     "ingestion": {"ingest.h", "publish.h", "source.h"},
     "streaming": set(),
-    "storage": {"reconcile.h"},
+    "storage": {"reconcile.h", "rewind.h", "shadow.h", "version.h"},
     "simulator": {"simulator.h"},
     "processing": {"process.h", "pipeline.h"},
     "monitoring": {"monitor.h", "health.h", "board.h"},

@@ -43,7 +43,8 @@ static enum status read_newest(const struct config *config, const struct tool_re
     enum status status = avro_row_type(reader, "tick", &arena, &type, err);
     if (status == OK) status = avro_decode_plan_new(writer, reader, type, &plan, err);
     if (status != OK)
-        err_context(err, "records that are written with schema %d, the newest of %s, will be quarantined; register one that fits", id, subject);
+        err_context(err, "records that are written with schema %d, the newest of %s, will be quarantined; register one that fits", id,
+                    subject);
     avro_decode_plan_free(plan);
     arena_fini(&arena);
     avro_schema_free(reader);

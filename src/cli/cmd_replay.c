@@ -42,7 +42,8 @@ static bool time_flag(const struct app *app, const char *name, int64_t *us)
 {
     const char *text = app_flag(app, name);
     if (text && clock_parse(slice_of(text), us)) return true;
-    app_usage(app, "--%s wants a time such as 2026-08-13T12:03:09Z%s%s%s", name, text ? ", not \"" : "", text ? text : "", text ? "\"" : "");
+    app_usage(app, "--%s wants a time such as 2026-08-13T12:03:09Z%s%s%s", name, text ? ", not \"" : "", text ? text : "",
+              text ? "\"" : "");
     return false;
 }
 
@@ -93,8 +94,8 @@ static enum status find_tables(struct replay *self, struct err *err)
     return OK;
 }
 
-static enum status add_partition(struct replay *self, const char *topic, uint32_t route_topic, int32_t number, struct sink_partition *stored,
-                                 struct err *err)
+static enum status add_partition(struct replay *self, const char *topic, uint32_t route_topic, int32_t number,
+                                 struct sink_partition *stored, struct err *err)
 {
     if (self->count == self->capacity) {
         self->capacity = 2 * self->capacity + 16;
@@ -103,15 +104,16 @@ static enum status add_partition(struct replay *self, const char *topic, uint32_
     }
     struct rebuild_partition *at = &self->partitions[self->count];
     // What the group has never read has no number in the store: rows carry one that none of its own has.
-    *at = (struct rebuild_partition){.route_topic = route_topic, .partition = number, .source = stored ? stored->id : -1 - (int64_t)self->count};
+    *at = (struct rebuild_partition){
+        .route_topic = route_topic, .partition = number, .source = stored ? stored->id : -1 - (int64_t)self->count};
     snprintf(at->topic, sizeof at->topic, "%s", topic);
     self->stored[self->count++] = stored;
     TRY(self->stream->ops->offset_at(self->stream, topic, number, self->from_us, &at->from_offset, err));
     return self->stream->ops->offset_at(self->stream, topic, number, self->to_us, &at->to_offset, err);
 }
 
-static enum status add_topic(struct replay *self, const char *name, uint32_t route_topic, struct sink_partition *known, uint32_t known_count,
-                             struct err *err)
+static enum status add_topic(struct replay *self, const char *name, uint32_t route_topic, struct sink_partition *known,
+                             uint32_t known_count, struct err *err)
 {
     struct stream_topic topic;
     TRY(tool_find_topic(self->stream, name, &topic, err));

@@ -19,8 +19,8 @@ static void print_summary(const struct role *role)
         "{\"received\":%llu,\"duplicates\":%llu,\"published\":%llu,\"backlog\":%llu,\"stored\":%llu,\"quarantined\":%llu,\"filtered\":%llu,"
         "\"lost\":%lld,\"p50_ms\":%.3f,\"p99_ms\":%.3f}\n",
         (unsigned long long)in->received, (unsigned long long)in->duplicates, (unsigned long long)in->published,
-        (unsigned long long)backlog, (unsigned long long)out->stored, (unsigned long long)out->quarantined,
-        (unsigned long long)filtered, (long long)lost, out->p50_ms, out->p99_ms);
+        (unsigned long long)backlog, (unsigned long long)out->stored, (unsigned long long)out->quarantined, (unsigned long long)filtered,
+        (long long)lost, out->p50_ms, out->p99_ms);
 }
 
 int cmd_up(struct app *app)

@@ -158,7 +158,8 @@ static enum status print_from(struct tail *self, const char *from, struct err *e
     struct batch *records = batch_new(&record_row_type, TAIL_BATCH);
     int64_t patience_ns = clock_deadline_ms(TOOL_PATIENCE_MS);
     enum status status = tool_reached(self->stream, &self->topic, self->end, &self->ended, err);
-    while (status == OK && (self->follow || (!self->ended && clock_mono_ns() < patience_ns)) && self->printed < self->limit && !ferror(stdout)) {
+    while (status == OK && (self->follow || (!self->ended && clock_mono_ns() < patience_ns)) && self->printed < self->limit &&
+           !ferror(stdout)) {
         batch_reset(records);
         status = self->stream->ops->poll(self->stream, records, clock_deadline_ms(1000), err);
         if (status == AGAIN || (status == RETRY && self->follow)) status = OK;

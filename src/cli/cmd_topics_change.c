@@ -78,22 +78,16 @@ static enum status count_records(struct stream *stream, const struct stream_topi
     return OK;
 }
 
-static enum status delete(struct app *app, struct stream *stream, struct err *err)
-{
-    struct stream_topic topic;
-    int64_t records;
-    char question[512];
-    TRY(tool_find_topic(stream, app->words[0], &topic, err));
+static enum status delete (struct app *app, struct stream *stream, struct err *err) {
+    struct stream_topic topic; int64_t records; char question[512]; TRY(tool_find_topic(stream, app->words[0], &topic, err));
     TRY(count_records(stream, &topic, &records, err));
     snprintf(question, sizeof question, "Delete the topic %s with %lld records?", topic.name, (long long)records);
     bool sure = app_flag(app, "yes") || (tool_asks() && tool_confirm(question));
     if (sure) TRY(stream->ops->topic_delete(stream, topic.name, err));
     if (app->common.json)
         printf("{\"topic\":\"%s\",\"records\":%lld,\"deleted\":%s}\n", topic.name, (long long)records, sure ? "true" : "false");
-    else if (sure)
-        printf("topic %s deleted, with %lld records\n", topic.name, (long long)records);
-    else
-        printf("topic %s would be deleted, with %lld records; nothing was changed: --yes does it\n", topic.name, (long long)records);
+    else if (sure) printf("topic %s deleted, with %lld records\n", topic.name, (long long)records);
+    else printf("topic %s would be deleted, with %lld records; nothing was changed: --yes does it\n", topic.name, (long long)records);
     return OK;
 }
 
@@ -159,7 +153,8 @@ static enum status produce(struct producer *self, struct err *err)
     size_t room = 0;
     ssize_t length;
     enum status status = OK;
-    while (status == OK && (length = getline(&line, &room, stdin)) >= 0) status = take_line(self, (struct slice){line, (size_t)length}, err);
+    while (status == OK && (length = getline(&line, &room, stdin)) >= 0)
+        status = take_line(self, (struct slice){line, (size_t)length}, err);
     free(line);
     return status == OK ? publish(self, err) : status;
 }

@@ -17,9 +17,9 @@
     {                                                                                                                                      \
         "topic", "TOPIC", "those of this topic"                                                                                            \
     }
-#define LAG_HELP                                                                                                                              \
-    "lag is in records from the position on, lag_seconds how old the first of them is. The position is the stored one; what the stream was\n" \
-    "told of it (hint) may be older. Groups that store nothing here are shown by their hints."
+#define LAG_HELP                                                                                                                           \
+    "lag is in records from the position on, lag_seconds how old the first of them is. The position is the stored one; what the\n"         \
+    "stream was told of it (hint) may be older. Groups that store nothing here are shown by their hints."
 #define ROLES "All four roles on one data folder: docs/roles.md."
 
 const struct command commands[] = {

@@ -43,7 +43,6 @@ enum status configuration_load(const struct app *app, struct option_values *valu
     TRY(option_load_defaults(&config_options, values, err));
     if (file) TRY(load_file(values, file, err));
     TRY(option_load_environment(&config_options, values, environ, warn_unknown, &log, err));
-    for (int i = 0; i < app->common.set_count; i++)
-        TRY(option_load_set(&config_options, values, app->common.sets[i], "command line", err));
+    for (int i = 0; i < app->common.set_count; i++) TRY(option_load_set(&config_options, values, app->common.sets[i], "command line", err));
     return OK;
 }

@@ -84,7 +84,8 @@ static enum status set_int64(struct batch *row, uint32_t at, const struct row_co
     int64_t number;
     if (json_is_boolean(value)) return batch_set_int64(row, at, 0, json_is_true(value)), OK;
     if (json_is_integer(value)) return batch_set_int64(row, at, 0, json_integer_value(value)), OK;
-    if (!json_is_string(value) || !convert_text_to_int64(slice_of(json_string_value(value)), &number)) return misfit(column, "a whole number", err);
+    if (!json_is_string(value) || !convert_text_to_int64(slice_of(json_string_value(value)), &number))
+        return misfit(column, "a whole number", err);
     return batch_set_int64(row, at, 0, number), OK;
 }
 
@@ -92,7 +93,8 @@ static enum status set_double(struct batch *row, uint32_t at, const struct row_c
 {
     double number;
     if (json_is_number(value)) return batch_set_double(row, at, 0, json_number_value(value)), OK;
-    if (!json_is_string(value) || !convert_text_to_double(slice_of(json_string_value(value)), &number)) return misfit(column, "a number", err);
+    if (!json_is_string(value) || !convert_text_to_double(slice_of(json_string_value(value)), &number))
+        return misfit(column, "a number", err);
     return batch_set_double(row, at, 0, number), OK;
 }
 

@@ -13,9 +13,9 @@ enum status record_maker_new(struct record_maker **out, struct registry_client *
                              struct err *err) MUST_CHECK;
 void record_maker_free(struct record_maker *maker);
 
-// Adds the record of a line to `records` (of record_row_type, with room for it). The key is what stands before the first TAB; of a JSON object
-// without one it is the field _key or, where that is missing, the field id. Other fields that begin with _ are not of the record: what
-// `fdp topics tail` prints can be given. REJECT with the reason when a line is no record.
+// Adds the record of a line to `records` (of record_row_type, with room for it). The key is what stands before the first TAB; of a JSON
+// object without one it is the field _key or, where that is missing, the field id. Other fields that begin with _ are not of the record:
+// what `fdp topics tail` prints can be given. REJECT with the reason when a line is no record.
 enum status record_maker_add(struct record_maker *maker, struct slice line, struct batch *records, struct err *err) MUST_CHECK;
 
 #endif

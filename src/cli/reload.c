@@ -47,7 +47,8 @@ void reload_init(struct reload *self, const struct app *app)
     *self = (struct reload){.app = app, .seen = content_hash(app), .next_look_ns = clock_deadline_ms(LOOK_INTERVAL_MS)};
     self->applied = metric_counter(app->metrics, "fdp_config_reloads_total", "outcome=\"applied\"", help);
     self->refused = metric_counter(app->metrics, "fdp_config_reloads_total", "outcome=\"refused\"", help);
-    self->in_force = metric_gauge(app->metrics, "fdp_config_in_force", NULL, "1 while the configuration file is the one in force, 0 while it was refused");
+    self->in_force = metric_gauge(app->metrics, "fdp_config_in_force", NULL,
+                                  "1 while the configuration file is the one in force, 0 while it was refused");
     self->restart_needed = metric_gauge(app->metrics, "fdp_config_restart_needed", NULL,
                                         "1 when an option was changed that takes effect only after a restart");
     metric_set(self->in_force, 1);
@@ -93,8 +94,7 @@ static uint32_t compare(struct reload *self, const struct option_values *values)
             continue;
         }
         restart = true;
-        log_warn(&self->app->log, component, "this option changes only with a restart; its former value stays",
-                 "option", row->name);
+        log_warn(&self->app->log, component, "this option changes only with a restart; its former value stays", "option", row->name);
     }
     buf_fini(&before);
     buf_fini(&after);

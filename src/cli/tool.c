@@ -64,13 +64,15 @@ enum status tool_sink_or_empty(const struct app *app, struct config *empty, stru
     return (*out)->ops->migrate(*out, err);
 }
 
-enum status tool_pipeline(const struct app *app, struct registry_client *registry, struct sink *sink, struct pipeline **out, struct err *err)
+enum status tool_pipeline(const struct app *app, struct registry_client *registry, struct sink *sink, struct pipeline **out,
+                          struct err *err)
 {
     int version, newest;
     TRY(sink_version(sink, &version, &newest, err));
     if (version < newest)
-        return err_set(err, FATAL, ERR_STORAGE, "the tables are of an older version than this program; start fdp up or fdp process once, which"
-                                                " brings them up to date");
+        return err_set(err, FATAL, ERR_STORAGE,
+                       "the tables are of an older version than this program; start fdp up or fdp process once, which"
+                       " brings them up to date");
     struct pipeline_params params = {app->config, registry, sink};
     return pipeline_new(out, &params, err);
 }

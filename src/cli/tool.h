@@ -16,7 +16,8 @@ enum status tool_sink(const struct app *app, struct sink **out, struct err *err)
 bool tool_stream_is_made(const struct app *app);
 // The store or, when the next start is yet to make its tables as this program has them, an empty one in memory, of which `empty` is the
 // configuration and lives as long. `*why` says it then; else it is NULL.
-enum status tool_sink_or_empty(const struct app *app, struct config *empty, struct sink **out, const char **why, struct err *err) MUST_CHECK;
+enum status tool_sink_or_empty(const struct app *app, struct config *empty, struct sink **out, const char **why,
+                               struct err *err) MUST_CHECK;
 // The routes of processing, on a store whose tables are up to date.
 enum status tool_pipeline(const struct app *app, struct registry_client *registry, struct sink *sink, struct pipeline **out,
                           struct err *err) MUST_CHECK;

@@ -18,7 +18,7 @@
 static const char component[] = "ingestion";
 
 enum {
-    POLL_MS = 200, // how often an idle thread looks whether it should stop
+    POLL_MS = 200,   // how often an idle thread looks whether it should stop
     FLUSH_MS = 2000, // how long a healthy stream may take
     RETAIN_INTERVAL_MS = 10000,
 };
@@ -33,11 +33,11 @@ struct ingest {
     pthread_t feed_thread, publish_thread;
     bool running; // the threads were started
 
-    struct feed *feed;                       // feed thread's
-    struct publisher *publisher, *previous;  // feed thread's: of new publications, and of those that are still under way
-    struct publication **publications;       // feed thread's: all of them
-    struct symbols *symbols;       // feed thread's
-    uint64_t received, duplicates; // feed thread's
+    struct feed *feed;                      // feed thread's
+    struct publisher *publisher, *previous; // feed thread's: of new publications, and of those that are still under way
+    struct publication **publications;      // feed thread's: all of them
+    struct symbols *symbols;                // feed thread's
+    uint64_t received, duplicates;          // feed thread's
 
     struct stream *stream;  // publish thread's
     uint64_t published;     // publish thread's
@@ -205,8 +205,7 @@ static void count_published(struct ingest *self, const struct publication *publi
 static enum status publish(struct ingest *self, const struct group *group, struct err *err)
 {
     int64_t began_ns = clock_mono_ns();
-    for (uint32_t i = 0; i < group->count; i++)
-        TRY(publication_encode(group->publications[i], self->source.source_api, err));
+    for (uint32_t i = 0; i < group->count; i++) TRY(publication_encode(group->publications[i], self->source.source_api, err));
     int64_t encoded_ns = clock_mono_ns();
     TRY(append(self, group, err));
     metric_observe_ns(self->stage_encode, encoded_ns - began_ns);

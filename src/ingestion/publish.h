@@ -21,11 +21,12 @@ void publisher_free(struct publisher *publisher);
 // The topics that the routes lead to, each once.
 uint32_t publisher_topics(const struct publisher *publisher, const char *const **topics);
 
-// Quotes on their way to the stream, made and freed with one publisher. Fill `quotes` and `rejects`, then call publisher_encode and publisher_append.
+// Quotes on their way to the stream, made and freed with one publisher. Fill `quotes` and `rejects`, then call publication_encode and
+// publication_append.
 struct publication {
     struct publisher *publisher;
     struct batch *quotes;   // of quote_row_type
-    struct batch *rejects;  // of record_row_type; publisher_encode adds the quotes that no route takes
+    struct batch *rejects;  // of record_row_type; publication_encode adds the quotes that no route takes
     struct batch **ticks;   // per topic, in the order of publisher_topics
     struct batch **records; // per topic, of record_row_type
 };

@@ -83,10 +83,8 @@ static struct sink_advance *advance_of(const struct position *position, struct s
     uint32_t at = 0;
     while (at < *count && advances[at].id != position->id) at++;
     if (at == *count)
-        advances[(*count)++] = (struct sink_advance){.id = position->id,
-                                                     .epoch = position->epoch,
-                                                     .from_offset = position->next_offset,
-                                                     .to_offset = position->next_offset};
+        advances[(*count)++] = (struct sink_advance){
+            .id = position->id, .epoch = position->epoch, .from_offset = position->next_offset, .to_offset = position->next_offset};
     return &advances[at];
 }
 

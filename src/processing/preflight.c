@@ -68,7 +68,8 @@ enum status preflight_explain(const struct row_type *input, const struct transfo
     }
     if (names.size)
         err_set(err, err->status, err->code, "%s: the table %s lacks the column%s %.*s, which the SELECT gives; run: %.*s", route->name,
-                table->name, memchr(names.data, ',', names.size) ? "s" : "", SLICE_ARG(buf_slice(&names)), SLICE_ARG(buf_slice(&statements)));
+                table->name, memchr(names.data, ',', names.size) ? "s" : "", SLICE_ARG(buf_slice(&names)),
+                SLICE_ARG(buf_slice(&statements)));
     buf_fini(&names);
     buf_fini(&statements);
     arena_fini(&arena);
@@ -86,8 +87,8 @@ static enum status try_route(const struct config *config, uint32_t index, struct
     arena_init(&arena, 4096);
     enum status status = sink->ops->table(sink, route->table, &arena, &table, err);
     if (status != OK) {
-        err_set(err, err->status, err->code, "processing.routes[%u] leads to the table %s, but %.600s; make it, or correct the route", index,
-                route->table, arena_printf(&arena, "%s", err->text));
+        err_set(err, err->status, err->code, "processing.routes[%u] leads to the table %s, but %.600s; make it, or correct the route",
+                index, route->table, arena_printf(&arena, "%s", err->text));
     } else {
         struct transform_route tried = {arena_printf(&arena, "processing.routes[%u]", index), route->select, table};
         status = transform_new(tick_decoder_type(decoder), &tried, 1, &transform, err);

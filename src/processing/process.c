@@ -44,8 +44,7 @@ static void make_metrics(struct process *self)
     metrics->stage_process = metric_histogram(registry, "fdp_stage_seconds", "stage=\"decode_and_route\"", stage);
     metrics->stage_write = metric_histogram(registry, "fdp_stage_seconds", "stage=\"write\"", stage);
     metrics->stage_commit = metric_histogram(registry, "fdp_stage_seconds", "stage=\"published_to_committed\"", stage);
-    metrics->end_to_end =
-        metric_histogram(registry, "fdp_end_to_end_seconds", NULL, "From the receipt of a quote to its committed row");
+    metrics->end_to_end = metric_histogram(registry, "fdp_end_to_end_seconds", NULL, "From the receipt of a quote to its committed row");
 }
 
 // --- Starting ---

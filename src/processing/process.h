@@ -34,16 +34,16 @@ struct process_summary {
 };
 
 // Waits until the stream, the registry and the store can be used, then starts the threads; `alone`, or on a stream that does not share
-// partitions out, it also waits until they are claimed. FATAL: the configuration, the stream or the store is wrong, or a stored position does
-// not fit the stream any more (recreated, shorter, past retention). RETRY: it was stopped while it waited.
+// partitions out, it also waits until they are claimed. FATAL: the configuration, the stream or the store is wrong, or a stored position
+// does not fit the stream any more (recreated, shorter, past retention). RETRY: it was stopped while it waited.
 enum status process_start(struct process **out, const struct process_params *params, struct err *err) MUST_CHECK;
 
-// New processing.routes, from the next batch on. `config` must live until process_stop has returned. On failure the routes stay as they are:
-// FATAL / ERR_CONFIG names what is wrong; AGAIN or RETRY: the registry or the store does not answer.
+// New processing.routes, from the next batch on. `config` must live until process_stop has returned. On failure the routes stay as they
+// are: FATAL / ERR_CONFIG names what is wrong; AGAIN or RETRY: the registry or the store does not answer.
 enum status process_reload(struct process *process, const struct config *config, struct err *err) MUST_CHECK;
 
-// Stores what is read already (`alone`, or on a stream that does not share: all that it holds now), at most until the deadline. FATAL with the reason when a thread had
-// failed.
+// Stores what is read already (`alone`, or on a stream that does not share: all that it holds now), at most until the deadline. FATAL with
+// the reason when a thread had failed.
 enum status process_stop(struct process *process, int64_t deadline_ns, struct process_summary *summary, struct err *err) MUST_CHECK;
 
 // True while all can be worked on; else `why` says what is wrong. A worker without partitions is ready. Any thread.

@@ -145,8 +145,7 @@ static enum status take_change(struct worker *self, struct err *err)
 // --- Claims ---
 
 // What to do is the same for every way in which a position and a stream can disagree.
-#define ADVICE                                                                                                                             \
-    "; if that was done on purpose, move the position with fdp groups reset (or, embedded, start on a new data folder)"
+#define ADVICE "; if that was done on purpose, move the position with fdp groups reset (or, embedded, start on a new data folder)"
 
 static enum status check_position(const char *topic, const struct sink_partition *claim, const struct stream_watermarks *marks,
                                   struct err *err)
@@ -206,7 +205,8 @@ static enum status begin_reading(struct worker *self, struct slot *slot, const s
     struct stream_watermarks marks;
     TRY(ops->watermarks(self->stream, topic, slot->partition, &marks, err));
     TRY(check_position(topic, claim, &marks, err));
-    bool check = claim->next_offset > marks.low && claim->next_offset > claim->first_offset && (claim->last_timestamp_us || claim->last_crc);
+    bool check =
+        claim->next_offset > marks.low && claim->next_offset > claim->first_offset && (claim->last_timestamp_us || claim->last_crc);
     TRY(ops->seek(self->stream, topic, slot->partition, claim->id, claim->next_offset - check, err));
     positions_put(&self->positions, claim, slot->topic);
     slot->id = claim->id;

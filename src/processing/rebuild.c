@@ -15,7 +15,7 @@ enum { POLL_MS = 1000, PATIENCE_MS = 30000 }; // with a stream that gives nothin
 struct rebuilding {
     const struct rebuild_params *params;
     struct rebuild_summary *summary;
-    int64_t *next; // per partition: the offset that is read next
+    int64_t *next;         // per partition: the offset that is read next
     struct batch *records; // their source is the number of the partition in params
     uint8_t *keep;
     struct rerun *rerun;

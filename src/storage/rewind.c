@@ -157,7 +157,8 @@ static void append_remove(struct buf *sql, const struct rewind_partition *partit
     append_targets(sql, partitions, count);
     buf_append_text(sql, " DELETE FROM ");
     dialect_append_name(sql, table);
-    buf_append_text(sql, " WHERE EXISTS (SELECT 1 FROM fdp_target target WHERE target.source = _source AND _offset >= target.from_offset);\n");
+    buf_append_text(sql,
+                    " WHERE EXISTS (SELECT 1 FROM fdp_target target WHERE target.source = _source AND _offset >= target.from_offset);\n");
 }
 
 // Afterwards the sums may be more than the way, by the records of which neither a row nor an entry was found: those were filtered or
@@ -168,8 +169,8 @@ static void append_balance(struct buf *sql, const struct rewind_partition *parti
     enum { COUNTS = sizeof counts / sizeof *counts };
     static const char excess[] = "(stored + quarantined + filtered + skipped - next_offset + first_offset)";
     for (size_t c = 0; c < COUNTS; c++) {
-        buf_printf(sql, "UPDATE fdp_offsets SET %s = CASE WHEN %s > %s THEN %s - %s ELSE 0 END WHERE %s %s 0 AND id IN (", counts[c], counts[c],
-                   excess, counts[c], excess, excess, c + 1 < COUNTS ? ">" : "<");
+        buf_printf(sql, "UPDATE fdp_offsets SET %s = CASE WHEN %s > %s THEN %s - %s ELSE 0 END WHERE %s %s 0 AND id IN (", counts[c],
+                   counts[c], excess, counts[c], excess, excess, c + 1 < COUNTS ? ">" : "<");
         for (uint32_t i = 0; i < count; i++) buf_printf(sql, "%s%lld", i ? ", " : "", (long long)partitions[i].position.id);
         buf_append_text(sql, ");\n");
     }

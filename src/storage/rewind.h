@@ -28,7 +28,8 @@ enum status rewind_look(struct sink *sink, const char *const *tables, uint32_t t
 enum status rewind_apply(struct sink *sink, const char *const *tables, uint32_t table_count, const struct rewind_partition *partitions,
                          uint32_t count, struct err *err) MUST_CHECK;
 
-// For a topic that is not the one any more that the rows came from: keeps them, under a group of another name, and begins anew at to_offset.
+// For a topic that is not the one any more that the rows came from: keeps them, under a group of another name, and begins anew at
+// to_offset.
 enum status rewind_afresh(struct sink *sink, const struct rewind_partition *partitions, uint32_t count, struct err *err) MUST_CHECK;
 // Whether that is such a name.
 bool rewind_is_over(const char *group);

@@ -30,8 +30,8 @@ static enum status create(struct sink *sink, const char *name, const struct row_
     }
     buf_append_text(&sql, "_source INTEGER NOT NULL, _offset BIGINT NOT NULL)");
     buf_append_byte(&sql, '\0');
-    enum status status = sql.full ? err_set(err, FATAL, ERR_STORAGE, "table %s has too many columns", like->name)
-                                  : sink->ops->exec(sink, sql.data, err);
+    enum status status =
+        sql.full ? err_set(err, FATAL, ERR_STORAGE, "table %s has too many columns", like->name) : sink->ops->exec(sink, sql.data, err);
     buf_fini(&sql);
     return status;
 }
@@ -226,7 +226,8 @@ static enum status compare_all(struct comparison *self, struct shadow_compared *
     for (int kind = SHADOW_MISSING; kind <= SHADOW_DIFFERENT; kind++)
         TRY(compare_kind(self, (enum shadow_kind)kind, &out->differing[kind], err));
     append_sides(self);
-    buf_append_text(&self->sql, "SELECT COUNT(*) FROM fdp_live live JOIN fdp_again again ON live.source = again.source AND live.at = again.at WHERE ");
+    buf_append_text(&self->sql,
+                    "SELECT COUNT(*) FROM fdp_live live JOIN fdp_again again ON live.source = again.source AND live.at = again.at WHERE ");
     append_condition(self, true);
     return ask(self, take_number, &out->same, err);
 }

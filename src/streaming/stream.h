@@ -50,7 +50,7 @@ struct stream_group {
         const char *id, *client, *host;
         uint32_t partition_count;
         const struct stream_change *partitions; // what it reads
-    } *members;
+    } * members;
 };
 
 struct stream_position {
@@ -120,7 +120,8 @@ struct stream_ops {
     enum status (*positions)(struct stream *stream, struct arena *arena, struct stream_position **out, uint32_t *count,
                              struct err *err) MUST_CHECK;
     // All consumer groups that the stream knows, with their members.
-    enum status (*groups)(struct stream *stream, struct arena *arena, struct stream_group **out, uint32_t *count, struct err *err) MUST_CHECK;
+    enum status (*groups)(struct stream *stream, struct arena *arena, struct stream_group **out, uint32_t *count,
+                          struct err *err) MUST_CHECK;
 
     // Deletes what retention allows; called now and then by the role that appends. `deleted` may be NULL.
     enum status (*retain)(struct stream *stream, int64_t now_us, uint64_t *deleted, struct err *err) MUST_CHECK;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The producer side on a real stream: decoded quotes through publication_encode, append and flush, in groups as ingestion makes them.
-// bench_produce ROWS RATE KEY=VALUE...: that many quotes, as fast as possible with RATE 0, else so many a second; the rest is configuration.
-// Prints quotes a second from decoded batch to acknowledged, and CPU seconds of all threads. It also fills the topics of scaled.py.
+// bench_produce ROWS RATE KEY=VALUE...: that many quotes, as fast as possible with RATE 0, else so many a second; the rest is
+// configuration. Prints quotes a second from decoded batch to acknowledged, and CPU seconds of all threads. It also fills the topics of
+// scaled.py.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>

@@ -53,7 +53,7 @@ def test_groups_tell_lag_in_records_and_seconds(filled):
     for p in partitions:
         assert p["high"] - p["stored"] == p["lag"] and (p["lag_seconds"] > 0) == (p["lag"] > 0) and p["note"] is None
         assert p["hint"] is None or p["hint"] <= p["stored"]
-    done = filled.run("groups", "describe", "processsing")
+    done = filled.run("groups", "describe", "reprocessing")
     assert done.returncode == 2 and "groups list" in done.stderr
 
 

@@ -69,7 +69,7 @@ def test_wrong_routes_change_nothing(fdp, role):
 
 
 def test_a_file_that_is_no_configuration_is_named_with_its_line(fdp, role):
-    role.file.write_text(marked("x") + "procesing: {}\n")
+    role.file.write_text(marked("x") + "processings: {}\n")
     wait_for(lambda: role.metric('fdp_config_reloads_total{outcome="refused"}') == 1, "the refusal in the metrics")
     assert "fdp.yaml:6" in role.stderr() and "processing" in role.stderr()
     finish(fdp, role)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records processed once more: what becomes of each, in one transaction or cut into parts; rebuilding from the stream; routes tried beforehand.
+// Records processed once more: what becomes of each, in one transaction or cut into parts; rebuilding from the stream; routes tried
+// beforehand.
 #include "../world.h"
 
 #include "base/asset.h"
@@ -104,8 +105,7 @@ static void quarantine(struct bench *bench, uint32_t count)
         rejects->offset[row] = i;
         batch_row_commit(rejects);
     }
-    struct sink_advance advance = {
-        .id = bench->partition.id, .epoch = bench->partition.epoch, .to_offset = count, .quarantined = count};
+    struct sink_advance advance = {.id = bench->partition.id, .epoch = bench->partition.epoch, .to_offset = count, .quarantined = count};
     struct sink_write write = {.rejects = rejects, .advances = &advance, .advance_count = 1};
     assert_ok(bench->sink->ops->write(bench->sink, &write, &fault, &err), &err);
     batch_free(rejects);
@@ -318,7 +318,8 @@ static void test_rebuild_reads_the_stretch_and_no_more(void **state)
         struct stream_watermarks marks;
         assert_ok(bench->world.stream->ops->watermarks(bench->world.stream, "tickers.stocks", p, &marks, &err), &err);
         int64_t from = marks.high > 2 ? 1 : 0, to = marks.high > 2 ? marks.high - 1 : marks.high;
-        partitions[p] = (struct rebuild_partition){.topic = "tickers.stocks", .partition = p, .source = 50 + p, .from_offset = from, .to_offset = to};
+        partitions[p] =
+            (struct rebuild_partition){.topic = "tickers.stocks", .partition = p, .source = 50 + p, .from_offset = from, .to_offset = to};
         expected += to - from;
     }
     struct rebuild_summary summary;
@@ -377,15 +378,18 @@ static void test_preflight_names_missing_columns_and_what_adds_them(void **state
 {
     struct bench *bench = *state;
     change(bench, "CREATE TABLE narrow (id TEXT NOT NULL, Price DOUBLE NOT NULL, _source INTEGER, _offset BIGINT)");
-    struct problems problems = try_routes(bench, "processing.routes=[{topic: tickers.stocks, table: stocks}, {topic: tickers.stocks, table: narrow,"
-                                                 " select: 'SELECT id, price, time, exchange FROM tick'}, {topic: tickers.crypto, table: nowhere}]");
+    struct problems problems =
+        try_routes(bench, "processing.routes=[{topic: tickers.stocks, table: stocks}, {topic: tickers.stocks, table: narrow,"
+                          " select: 'SELECT id, price, time, exchange FROM tick'}, {topic: tickers.crypto, table: nowhere}]");
     assert_int_equal(problems.count, 2);
     assert_contains(problems.text[0], "processing.routes[1]: the table narrow lacks the columns time, exchange");
-    assert_contains(problems.text[0], "ALTER TABLE \"narrow\" ADD COLUMN \"time\" TIMESTAMP; ALTER TABLE \"narrow\" ADD COLUMN \"exchange\" TEXT");
+    assert_contains(problems.text[0],
+                    "ALTER TABLE \"narrow\" ADD COLUMN \"time\" TIMESTAMP; ALTER TABLE \"narrow\" ADD COLUMN \"exchange\" TEXT");
     assert_contains(problems.text[1], "processing.routes[2]");
     assert_contains(problems.text[1], "no table nowhere");
     change(bench, strstr(problems.text[0], "ALTER"));
-    problems = try_routes(bench, "processing.routes=[{topic: tickers.stocks, table: narrow, select: 'SELECT id, price, time, exchange FROM tick'}]");
+    problems = try_routes(
+        bench, "processing.routes=[{topic: tickers.stocks, table: narrow, select: 'SELECT id, price, time, exchange FROM tick'}]");
     assert_int_equal(problems.count, 0);
 }
 

@@ -191,7 +191,8 @@ static void test_rewind_of_entries_in_every_state(void **state)
     // One was redriven (its row is there), one dropped (it counts as quarantined for ever).
     change(store->sink, "UPDATE fdp_quarantine SET state = 'redriven' WHERE _offset = 106");
     change(store->sink, "UPDATE fdp_quarantine SET state = 'dropped' WHERE _offset = 107");
-    change(store->sink, "INSERT INTO crypto (id, price, time, _source, _offset) SELECT id, price, time, _source, 106 FROM stocks WHERE _offset = 100");
+    change(store->sink,
+           "INSERT INTO crypto (id, price, time, _source, _offset) SELECT id, price, time, _source, 106 FROM stocks WHERE _offset = 100");
     change(store->sink, "UPDATE fdp_offsets SET stored = stored + 1, quarantined = quarantined - 1");
     struct rewind_partition moved = move(store, 1, 106);
     assert_int_equal(moved.rows, 1);
@@ -208,7 +209,9 @@ static void test_rewind_mends_sums_that_rows_do_not_bear_out(void **state)
     struct store *store = *state;
     fill(store, 1);
     change(store->sink, "DELETE FROM stocks WHERE _offset = 103"); // lost, and one doubled
-    change(store->sink, "INSERT INTO stocks (id, price, time, _source, _offset) SELECT id, price, time, _source, _offset FROM stocks WHERE _offset = 104");
+    change(
+        store->sink,
+        "INSERT INTO stocks (id, price, time, _source, _offset) SELECT id, price, time, _source, _offset FROM stocks WHERE _offset = 104");
     move(store, 1, 102);
     assert_partition(store, 1, 100, 102, (int64_t[]){2, 0, 0, 0});
     assert_reconciles(store);
