@@ -29,9 +29,9 @@ SEAMS = {
 ROLES = {
     "ingestion": {"ingest.h", "publish.h", "source.h"},
     "streaming": set(),
-    "storage": {"reconcile.h", "rewind.h", "shadow.h", "version.h"},
+    "storage": {"quarantine.h", "reconcile.h", "rewind.h", "shadow.h", "version.h"},
     "simulator": {"simulator.h"},
-    "processing": {"process.h", "pipeline.h"},
+    "processing": {"pipeline.h", "preflight.h", "process.h", "rebuild.h", "rerun.h"},
     "monitoring": {"monitor.h", "health.h", "board.h"},
 }
 # Stricter than its floor: the simulator is the other end of the wire and shares nothing of how this end works.
