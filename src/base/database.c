@@ -12,6 +12,8 @@
 
 #include "base/asset.h"
 #include "base/clock.h"
+
+enum { MADE_LIMIT_MS = 2000 }; // how long somebody may take to make a new database
 #include "base/permission.h"
 
 enum { OPEN_RETRY_MS = 5000 };
@@ -132,12 +134,25 @@ static int user_version(sqlite3 *db)
 }
 
 // Before it is turned into a WAL database. In one transaction: another process may be making it right now.
-static enum status check_kind(sqlite3 *db, const struct database_params *params, struct err *err)
+static enum status look_at_kind(sqlite3 *db, const struct database_params *params, int *id, bool *empty, struct err *err)
 {
     TRY(database_exec(db, "BEGIN; SELECT count(*) FROM sqlite_schema", "open the database", params->code, err));
-    int id = read_int(db, "PRAGMA application_id"), tables = read_int(db, "SELECT count(*) FROM sqlite_schema");
-    bool empty = !id && !tables && !user_version(db);
-    TRY(database_exec(db, "COMMIT", "open the database", params->code, err));
+    *id = read_int(db, "PRAGMA application_id");
+    *empty = !*id && !read_int(db, "SELECT count(*) FROM sqlite_schema") && !user_version(db);
+    return database_exec(db, "COMMIT", "open the database", params->code, err);
+}
+
+// Who only looks waits for a moment until whoever makes it has done so.
+static enum status check_kind(sqlite3 *db, const struct database_params *params, struct err *err)
+{
+    int id;
+    bool empty;
+    int64_t deadline_ns = clock_deadline_ms(MADE_LIMIT_MS);
+    TRY(look_at_kind(db, params, &id, &empty, err));
+    while (empty && params->read_only && clock_mono_ns() < deadline_ns) {
+        clock_sleep_until(clock_deadline_ms(5));
+        TRY(look_at_kind(db, params, &id, &empty, err));
+    }
     return id == (int)params->kind || (empty && !params->read_only) ? OK : another_kind(params, err);
 }
 
