@@ -12,11 +12,12 @@
 
 #include "base/asset.h"
 #include "base/clock.h"
-
-enum { MADE_LIMIT_MS = 2000 }; // how long somebody may take to make a new database
 #include "base/permission.h"
 
-enum { OPEN_RETRY_MS = 5000 };
+enum {
+    OPEN_RETRY_MS = 5000,
+    MADE_LIMIT_MS = 2000, // how long somebody may take to make a new database
+};
 
 // What cannot be done, and where.
 struct failure {
