@@ -42,10 +42,10 @@ find_postgres() {
 
 postmaster() { process_of "$data/data/postmaster.pid" "$data/data"; }
 
-# All processes that work in the data folder, those too that outlived their postmaster.
+# All processes that work in the data folder, those too that outlived their postmaster; but not the one that looks.
 processes() {
-    "${as_server[@]}" find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -printf '%h %l\n' 2>/dev/null |
-        awk -v folder="$data/data" '{ pid = substr($1, 7); sub(/^[^ ]* /, ""); if ($0 == folder) print pid }' || true
+    (cd / && "${as_server[@]}" find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -printf '%h %l\n' 2>/dev/null |
+        awk -v folder="$data/data" '{ pid = substr($1, 7); sub(/^[^ ]* /, ""); if ($0 == folder) print pid }') || true
 }
 
 kill_server() {

@@ -74,7 +74,7 @@ static int by_id(const void *a, const void *b)
 
 void positions_sort(struct sink_advance *advances, uint32_t count)
 {
-    qsort(advances, count, sizeof *advances, by_id);
+    if (count > 1) qsort(advances, count, sizeof *advances, by_id); // there may be no array
 }
 
 // The advance of a partition among the `count` ones, begun when it is new.
