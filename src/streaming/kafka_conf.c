@@ -66,8 +66,9 @@ static const struct fixed defaults[] = {
 
 static enum status bad_url(const char *url, const char *why, struct err *err)
 {
+    char shown[TEXT_URL_BYTES];
     return err_set(err, FATAL, ERR_CONFIG, "streaming.url: \"%.200s\" %s; write kafka://HOST:PORT, with a comma between several brokers",
-                   url, why);
+                   text_url_shown(url, shown, sizeof shown), why);
 }
 
 // What is wrong with one HOST:PORT; NULL when nothing is. An IPv6 address stands in brackets.

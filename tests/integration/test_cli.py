@@ -43,7 +43,7 @@ def test_schemas_list_and_show(filled):
     subjects = json.loads(filled("schemas", "list", "--data", filled.data, "--json"))
     assert [s["subject"] for s in subjects] == ["tickers.crypto-value", "tickers.currency-value", "tickers.stocks-value"]
     shown = filled("schemas", "show", "tickers.stocks-value", "--data", filled.data)
-    assert "version 1" in shown and '"ingestion_ts"' in shown
+    assert "version 2" in shown and '"short_name"' in shown
 
 
 def test_sql_as_table_json_and_csv(filled):

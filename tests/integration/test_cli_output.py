@@ -97,7 +97,7 @@ def test_members_of_an_object_have_names_of_their_own(filled):
 
 def test_passwords_in_urls_are_never_shown(fdp):
     urls = {
-        "storage.url": ("postgresql://me:hush@host/db?password=hush", "postgresql://me:***@host/db?password=***"),
+        "storage.url": ("mysql://me:hush@host/db?password=hush", "mysql://me:***@host/db?password=***"),
         "streaming.url": ("kafka://me:hush@host:9092", "kafka://me:***@host:9092"),
         "streaming.registry.url": ("http://me:hush@127.0.0.1:1", "http://me:***@127.0.0.1:1"),
         "ingestion.source": ("gopher://me:hush@host/", "gopher://me:***@host/"),

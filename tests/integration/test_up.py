@@ -112,7 +112,7 @@ def test_roles_apart_make_the_same_pipeline(fdp):
     registry = fdp.start("registry", *common, "--set", "streaming.registry.listen=127.0.0.1:0").address("registry")
     market = fdp.start("simulate", *FREE_PORTS, "--set", "simulator.rate=500").address("simulator")
     at = ["--set", f"streaming.registry.url={registry}", "--set", "monitoring.listen=127.0.0.1:0"]
-    assert "3 new versions" in fdp("schemas", "load", *common, "--set", f"streaming.registry.url={registry}")
+    assert "6 new versions" in fdp("schemas", "load", *common, "--set", f"streaming.registry.url={registry}")
     assert "0 new versions" in fdp("schemas", "load", *common, "--set", f"streaming.registry.url={registry}")
     worker = fdp.start("process", *common, *at)
     worker.address("monitoring")
