@@ -12,8 +12,9 @@ enum status stream_create_topics(struct stream *stream, const struct config *con
         const char *name = rejected ? STREAM_REJECTED_TOPIC : config->streaming.topics.items[i].name;
         struct stream_topic topic = {
             .partitions = rejected ? 1 : (int32_t)config->streaming.topics.items[i].partitions,
-            .retention_ms = config->streaming.retention_ms,
-            .retention_bytes = config->streaming.retention_bytes,
+            // Of the options 0 keeps everything; here that is -1, and 0 nothing.
+            .retention_ms = config->streaming.retention_ms ? config->streaming.retention_ms : -1,
+            .retention_bytes = config->streaming.retention_bytes ? config->streaming.retention_bytes : -1,
         };
         if (strlen(name) > STREAM_TOPIC_MAX)
             return err_set(err, FATAL, ERR_CONFIG, "the topic name %.40s... is longer than %d characters", name, STREAM_TOPIC_MAX);
