@@ -38,7 +38,7 @@ def test_database_down_while_partitions_are_assigned(pipeline):
             victim, survivor = (survivor, other) if rng.random() < 0.5 else (other, survivor)
             pipeline.kill(victim)
             wait_for(lambda: pipeline.metric(survivor, "fdp_processing_partitions") == PARTITIONS, "all partitions for the survivor")
-            assert not pipeline.ready(survivor)
+            wait_for(lambda: not pipeline.ready(survivor), "the claim of the new partitions waits for the database")
             nap(rng.uniform(0, 1))
             pipeline.postgres.start()
             pipeline.progress(500)
