@@ -11,6 +11,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -46,6 +47,16 @@ class Server:
         """Starts it and waits until it answers."""
         address = self._run("start", "--port", str(self.port), "--owner", str(os.getpid()), *self.settings)
         self._started_at(address)
+
+    def replace(self):
+        """Starts it without data. On a machine that is very busy a server may give up while it starts: it has a second chance."""
+        self._run("wipe")
+        try:
+            self.start()
+        except RuntimeError as failure:
+            print(f"\n{failure}", file=sys.stderr)
+            self._run("wipe")
+            self.start()
 
     def stop(self):
         """Stops it in order."""
@@ -105,8 +116,7 @@ class Kafka(Server):
         if not self._emptied():
             # A client with questions to a broker that is no more may abort the whole process: it goes first.
             self.__dict__.pop("admin", None)
-            self._run("wipe")
-            self.start()
+            self.replace()
 
     def _emptied(self, deadline=5):
         from confluent_kafka import KafkaException

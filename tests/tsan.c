@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// What librdkafka needs to run under the thread sanitizer; linked into all programs of that build, and only there.
+// What runs under the thread sanitizer only with help; linked into all programs of that build, and only there.
 //
 // librdkafka uses the C library's <threads.h>, which GCC 12's thread sanitizer does not know: it crashes in a thread that it did not see
-// begin, and takes what C11 mutexes guard for races. So they are made of POSIX threads here, which it knows.
+// begin, and takes what C11 mutexes guard for races. So they are made of POSIX threads here, which it knows. The one lock of POSIX that it
+// does not know either is made of those that it knows.
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <threads.h>
+#include <time.h>
 
 const char *__tsan_default_suppressions(void);
 
@@ -60,6 +62,18 @@ int thrd_join(thrd_t thread, int *out)
 int thrd_detach(thrd_t thread)
 {
     return result(pthread_detach(thread));
+}
+
+int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until)
+{
+    int code;
+    while ((code = pthread_mutex_trylock(mutex)) == EBUSY) {
+        struct timespec now, pause = {.tv_nsec = 100000};
+        clock_gettime(clock, &now);
+        if (now.tv_sec > until->tv_sec || (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec)) return ETIMEDOUT;
+        nanosleep(&pause, NULL);
+    }
+    return code;
 }
 
 static pthread_mutex_t *mutex_of(mtx_t *mutex)

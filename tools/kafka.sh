@@ -36,7 +36,8 @@ find_kafka() {
     jars=$("$here/jars.sh" kafka "$here/kafka/pom.xml")
     java=(java -XX:+UseSerialGC -Xss512k -cp "$(printf '%s:' "$jars"/*.jar)" -Dlog4j2.disable.jmx=true
         -Dorg.slf4j.simpleLogger.showDateTime=true -Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS
-        -Dorg.slf4j.simpleLogger.defaultLogLevel=warn)
+        -Dorg.slf4j.simpleLogger.defaultLogLevel=warn
+        -Dorg.slf4j.simpleLogger.log.org.apache.kafka.common.utils.LoggingSignalHandler=info)
     if [ -f "$jars/classes.jsa" ]; then java+=("-XX:SharedArchiveFile=$jars/classes.jsa" -Xlog:cds=off -Xlog:cds+dynamic=off); fi
 }
 

@@ -25,39 +25,8 @@ CREATE TABLE stocks (
     _offset bigint NOT NULL
 );
 
-CREATE TABLE crypto (
-    id text NOT NULL,
-    price double precision NOT NULL,
-    time timestamptz NOT NULL,
-    change double precision,
-    change_percent double precision,
-    exchange text,
-    market_hours integer,
-    price_hint text,
-    source_api text,
-    event_id text,
-    quote_type integer,
-    ingestion_ts timestamptz,
-    _source integer NOT NULL,
-    _offset bigint NOT NULL
-);
-
-CREATE TABLE currency (
-    id text NOT NULL,
-    price double precision NOT NULL,
-    time timestamptz NOT NULL,
-    change double precision,
-    change_percent double precision,
-    exchange text,
-    market_hours integer,
-    price_hint text,
-    source_api text,
-    event_id text,
-    quote_type integer,
-    ingestion_ts timestamptz,
-    _source integer NOT NULL,
-    _offset bigint NOT NULL
-);
+CREATE TABLE crypto (LIKE stocks INCLUDING ALL);
+CREATE TABLE currency (LIKE stocks INCLUDING ALL);
 
 CREATE VIEW finance_data_ingress AS
 SELECT 'stocks' AS asset, id, price, time, change, change_percent, exchange, market_hours, price_hint, source_api, event_id,

@@ -4,9 +4,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/clock.h"
+#include "base/wait.h"
 
 struct queue {
     pthread_mutex_t mutex; // guards everything below
@@ -22,12 +21,8 @@ struct queue *queue_new(size_t capacity)
     if (!queue) abort();
     queue->capacity = capacity;
     pthread_mutex_init(&queue->mutex, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue->not_full, &attributes);
-    pthread_cond_init(&queue->not_empty, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pthread_cond_init(&queue->not_full, NULL);
+    pthread_cond_init(&queue->not_empty, NULL);
     return queue;
 }
 
@@ -40,18 +35,12 @@ void queue_free(struct queue *queue)
     free(queue);
 }
 
-// Waits on `cond` with the mutex held; false once the deadline is past.
-static bool wait_until(struct queue *queue, pthread_cond_t *cond, int64_t deadline_ns)
-{
-    struct timespec ts = {.tv_sec = deadline_ns / SECOND_NS, .tv_nsec = deadline_ns % SECOND_NS};
-    return pthread_cond_timedwait(cond, &queue->mutex, &ts) == 0;
-}
-
 enum status queue_push(struct queue *queue, void *item, int64_t deadline_ns)
 {
     pthread_mutex_lock(&queue->mutex);
     bool in_time = true;
-    while (!queue->closed && queue->fill == queue->capacity && in_time) in_time = wait_until(queue, &queue->not_full, deadline_ns);
+    while (!queue->closed && queue->fill == queue->capacity && in_time)
+        in_time = wait_condition(&queue->not_full, &queue->mutex, deadline_ns);
     enum status status = queue->closed ? FATAL : queue->fill == queue->capacity ? AGAIN : OK;
     if (status == OK) {
         queue->items[(queue->first + queue->fill++) % queue->capacity] = item;
@@ -65,7 +54,7 @@ enum status queue_pop(struct queue *queue, void **item, int64_t deadline_ns)
 {
     pthread_mutex_lock(&queue->mutex);
     bool in_time = true;
-    while (!queue->closed && queue->fill == 0 && in_time) in_time = wait_until(queue, &queue->not_empty, deadline_ns);
+    while (!queue->closed && queue->fill == 0 && in_time) in_time = wait_condition(&queue->not_empty, &queue->mutex, deadline_ns);
     enum status status = queue->fill ? OK : queue->closed ? FATAL : AGAIN;
     if (status == OK) {
         *item = queue->items[queue->first];

@@ -305,11 +305,14 @@ static enum status drop(struct app *app, struct sink *sink, const struct choice 
         if (app->common.json)
             puts("{\"dropped\":0}");
         else
-            printf("%lld entries would be dropped; nothing was changed: --yes does it\n", (long long)count);
+            printf("%lld %s would be dropped; nothing was changed: --yes does it\n", (long long)count, count == 1 ? "entry" : "entries");
         return OK;
     }
     if (count) TRY(quarantine_drop(sink, &choice->which, choice->limit, err));
-    printf(app->common.json ? "{\"dropped\":%lld}\n" : "%lld entries dropped\n", (long long)count);
+    if (app->common.json)
+        printf("{\"dropped\":%lld}\n", (long long)count);
+    else
+        printf("%lld %s dropped\n", (long long)count, count == 1 ? "entry" : "entries");
     return OK;
 }
 

@@ -55,6 +55,8 @@ int cmd_topics_create(struct app *app)
     if (!app_flag_number(app, "partitions", 1, STREAM_PARTITIONS_MAX, 3, &partitions)) return ERR_USAGE;
     if (retention && !clock_parse_duration(slice_of(retention), &topic.retention_ms))
         return app_usage(app, "--retention wants a duration such as 12h or 7d, not \"%s\"", retention);
+    if (!topic.retention_ms) topic.retention_ms = -1; // as in the configuration: 0 keeps
+    if (!topic.retention_bytes) topic.retention_bytes = -1;
     if (strlen(app->words[0]) > STREAM_TOPIC_MAX) return app_usage(app, "the name is longer than %d characters", STREAM_TOPIC_MAX);
     snprintf(topic.name, sizeof topic.name, "%s", app->words[0]);
     topic.partitions = (int32_t)partitions;

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 
 struct http_connection {
     struct http_connections *all;
@@ -87,11 +88,7 @@ static void *look_at_the_clock(void *context)
     pthread_mutex_lock(&all->mutex);
     while (!all->stop) {
         all->wake_ns = sweep(all);
-        struct timespec until = {.tv_sec = all->wake_ns / SECOND_NS, .tv_nsec = all->wake_ns % SECOND_NS};
-        if (all->wake_ns == INT64_MAX)
-            pthread_cond_wait(&all->sooner, &all->mutex);
-        else
-            pthread_cond_timedwait(&all->sooner, &all->mutex, &until);
+        wait_condition(&all->sooner, &all->mutex, all->wake_ns);
     }
     pthread_mutex_unlock(&all->mutex);
     return NULL;
@@ -156,11 +153,7 @@ struct http_connections *http_connections_new(const struct http_connections_para
     if (!connections) abort();
     connections->params = *params;
     pthread_mutex_init(&connections->mutex, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&connections->sooner, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&connections->sooner, NULL);
     if (!pthread_create(&connections->thread, NULL, look_at_the_clock, connections)) return connections;
     connections_free(connections);
     return NULL;

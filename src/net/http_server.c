@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 #include "net/descriptors.h"
 #include "net/http_connections.h"
 
@@ -297,11 +298,7 @@ enum status http_server_start(struct http_server **out, const char *listen_on, h
     if (!server) abort();
     *server = (struct http_server){.fd = -1, .handler = handler, .context = context};
     pthread_mutex_init(&server->mutex, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&server->idle, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&server->idle, NULL);
     enum status status = listen_on_address(server, listen_on, code, err);
     if (status == OK) {
         remember_url(server);
@@ -324,10 +321,9 @@ void http_server_stop(struct http_server *server)
 {
     if (!server) return;
     MHD_quiesce_daemon(server->daemon); // no new connections; our socket stays ours
-    int64_t deadline = clock_deadline_ms(HTTP_SERVER_STOP_MS);
-    struct timespec until = {.tv_sec = deadline / SECOND_NS, .tv_nsec = deadline % SECOND_NS};
+    int64_t deadline_ns = clock_deadline_ms(HTTP_SERVER_STOP_MS);
     pthread_mutex_lock(&server->mutex);
-    while (server->under_way && !pthread_cond_timedwait(&server->idle, &server->mutex, &until)) continue;
+    while (server->under_way && wait_condition(&server->idle, &server->mutex, deadline_ns)) continue;
     pthread_mutex_unlock(&server->mutex);
     MHD_stop_daemon(server->daemon);
     server_free(server);

@@ -369,6 +369,7 @@ static enum status write_until_closed(struct worker *self, struct err *err)
         if (status == AGAIN) continue;
         if (status != OK) return OK; // closed and empty
         struct job *job = item;
+        metric_set(self->metrics->queue_fill, (double)queue_fill(self->ready));
         status = do_job(self, job, err);
         if (status == RETRY) return OK; // out of time: the next start reads it again
         if (status != OK) return status;

@@ -12,7 +12,8 @@
 
 enum {
     CLOSE_MS = 5000,
-    HEADERS_MAX_BYTES = 512 << 20, // more than the largest answer of a broker can hold
+    FIRST_SOUND_DESTROY = 0x020300ff, // version of librdkafka
+    HEADERS_MAX_BYTES = 512 << 20,    // more than the largest answer of a broker can hold
 };
 
 static enum status make_client(struct kafka *kafka, const char *group, struct err *err)
@@ -73,20 +74,32 @@ static void end_reading(struct kafka *kafka)
         log_err(kafka->log, LOG_DEBUG, "streaming", "reading does not end by itself", &err);
 }
 
+// librdkafka before 2.3 aborts the process when a member of a group is destroyed before its first assignment (its issue 4312). Such a
+// client, which has left the group, is told to be quiet and stays until the process ends.
+static void destroy(const struct kafka_consumer *consumer, bool abandon)
+{
+    if (abandon) {
+        rd_kafka_set_log_level(consumer->client, -1);
+        rd_kafka_queue_io_event_enable(consumer->events, -1, NULL, 0);
+        rd_kafka_queue_io_event_enable(consumer->records, -1, NULL, 0);
+    }
+    rd_kafka_queue_destroy(consumer->records);
+    rd_kafka_queue_destroy(consumer->events);
+    if (!abandon) rd_kafka_destroy_flags(consumer->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
 void kafka_consumer_close(struct kafka *kafka)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
-    bool member = consumer->joined;
+    bool member = consumer->joined, abandon = member && !consumer->assigned && rd_kafka_version() < FIRST_SOUND_DESTROY;
     if (consumer->client) end_reading(kafka);
     while (consumer->partition_count) kafka_partition_remove(consumer, consumer->partitions[0]);
-    consumer->sought = consumer->joined = consumer->group_troubled = false;
+    consumer->sought = consumer->joined = consumer->assigned = consumer->group_troubled = false;
     consumer->trouble.status = OK;
     if (!consumer->client) return;
     kafka_pump_stop(&consumer->pump);
     if (member) end_membership(kafka);
-    rd_kafka_queue_destroy(consumer->records);
-    rd_kafka_queue_destroy(consumer->events);
-    rd_kafka_destroy_flags(consumer->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    destroy(consumer, abandon);
     consumer->client = NULL;
 }
 

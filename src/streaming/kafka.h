@@ -99,7 +99,7 @@ struct kafka_consumer {
     rd_kafka_queue_t *events;  // of the group, and errors
     rd_kafka_queue_t *records; // of all partitions
     char group[STREAM_GROUP_MAX + 1];
-    bool joined;
+    bool joined, assigned;               // the group has answered since then
     struct kafka_partition **partitions; // those that are given or read
     uint32_t partition_count;
     bool sought;                   // some are to be handed to the client or taken from it

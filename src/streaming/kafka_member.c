@@ -62,7 +62,10 @@ static enum status rebalance(struct kafka *kafka, rd_kafka_event_t *event, struc
         else if (partition)
             take_back(consumer, partition);
     }
-    if (given) consumer->group_troubled = false;
+    if (given) {
+        consumer->assigned = true;
+        consumer->group_troubled = false;
+    }
     if (kafka->log)
         log_debug(kafka->log, "streaming", given ? "the group gives partitions" : "the group takes partitions", "group", consumer->group,
                   "partitions", log_number(list ? list->cnt : 0));

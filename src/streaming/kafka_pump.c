@@ -6,18 +6,13 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/wait.h"
 #include "streaming/kafka.h"
 
 enum {
     INTERVAL_MS = 10,
     WORK_MS = 1200, // a little more than the fetcher's sleep
 };
-
-static void wait_until(struct kafka_pump *pump, int64_t deadline_ns)
-{
-    struct timespec until = {.tv_sec = deadline_ns / SECOND_NS, .tv_nsec = deadline_ns % SECOND_NS};
-    pthread_cond_timedwait(&pump->changed, &pump->lock, &until);
-}
 
 // Keeps what was learned, if the list was not replaced meanwhile.
 static void learn(struct kafka_pump *pump, const rd_kafka_topic_partition_list_t *asked)
@@ -54,7 +49,7 @@ static void *work(void *context)
         pthread_mutex_lock(&pump->lock);
         if (!code) learn(pump, list);
         rd_kafka_topic_partition_list_destroy(list);
-        if (!pump->stop) wait_until(pump, clock_deadline_ms(INTERVAL_MS));
+        if (!pump->stop) wait_condition(&pump->changed, &pump->lock, clock_deadline_ms(INTERVAL_MS));
     }
     pthread_mutex_unlock(&pump->lock);
     return NULL;
@@ -64,11 +59,7 @@ enum status kafka_pump_start(struct kafka *kafka, struct err *err)
 {
     struct kafka_pump *pump = &kafka->consumer.pump;
     pthread_mutex_init(&pump->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&pump->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&pump->changed, NULL);
     pump->client = kafka->consumer.client;
     pump->partitions = rd_kafka_topic_partition_list_new(0);
     pump->stop = false;

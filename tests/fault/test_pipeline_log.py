@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Topics that are not as one would expect: new, made anew, cut off by retention, with offsets that hold no record."""
+import signal
+
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec, ResourceType
@@ -119,30 +121,62 @@ def test_recreated_topic_stops_and_is_taken_up_when_told(pipeline, later, under)
     figure(f"{pipeline.finish()} with a topic that was made anew under {under} and is {later}")
 
 
-def test_retention_passes_the_position(pipeline):
-    """Its partitions stop and say why; the others go on. Then somebody says that what is gone is gone."""
-    load, psql = pipeline.load, pipeline.postgres.psql
-    pipeline.worker()
+def test_topic_is_gone_while_records_of_others_wait_for_the_store(pipeline):
+    """A batch stays open while the writer is at work. What is in it when the stream fails is stored all the same."""
+    load, psql, kafka = pipeline.load, pipeline.postgres.psql, pipeline.kafka
+    worker = pipeline.worker()
     load.produce(900)
     pipeline.settled()
-    code, _, err = pipeline.workers.pop().stop()
-    assert code == 0, err
-    reached = dict(psql("SELECT partition, next_offset FROM fdp_offsets WHERE topic = %s", CRYPTO))
-    low = max(reached.values()) + 10
+    with pipeline.postgres.connect() as holder, holder.transaction():
+        holder.execute("LOCK TABLE stocks IN SHARE MODE")
+        load.produce(300)
+        wait_for(lambda: psql("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")[0][0],
+                 "the writer to wait")
+        load.produce(300)
+        load.flush()
+        kafka.admin.delete_topics([CRYPTO])[CRYPTO].result(30)
+        wait_for(lambda: pipeline.metric(worker, "fdp_queue_fill") == 1, "the batch to be closed because the topic is gone")
+    forget(load, CRYPTO)
+    pipeline.settled()
+    wait_for(lambda: worker.stderr().count("a partition has to wait") == 3, "a word about each partition")
+    psql("DELETE FROM crypto")
+    psql("DELETE FROM fdp_offsets WHERE topic = %s", CRYPTO)
+    figure(f"{pipeline.finish()} beside a topic that went while the store was busy")
+
+
+@pytest.mark.parametrize("under", ["a stopped worker", "a running worker"])
+def test_retention_passes_the_position(pipeline, under):
+    """Its partitions stop and say why; the others go on. Then somebody says that what is gone is gone."""
+    load, psql = pipeline.load, pipeline.postgres.psql
+    worker = pipeline.worker()
+    load.produce(900)
+    pipeline.settled()
+    if under == "a stopped worker":
+        code, _, err = pipeline.workers.pop().stop()
+        assert code == 0, err
+    else:
+        worker.process.send_signal(signal.SIGSTOP)
+    load.produce(30, topics=[CRYPTO])
+    load.flush()  # what a halted worker has asked for is answered with these
+    low = psql("SELECT MAX(next_offset) FROM fdp_offsets WHERE topic = %s", CRYPTO)[0][0] + 100
     load.produce(10 * low, topics=[CRYPTO])
     load.flush()
     remove_before(pipeline.kafka, CRYPTO, low)
-    load.entries = {(topic, partition, offset): content for (topic, partition, offset), content in load.entries.items()
-                    if topic != CRYPTO or offset < reached[partition] or offset >= low}
-    worker = pipeline.worker()
+    if under == "a stopped worker":
+        worker = pipeline.worker()
+    else:
+        worker.process.send_signal(signal.SIGCONT)
     with load.running(500):
-        wait_for(lambda: worker.stderr().count("retention has removed records") == 3, "a word about each partition")
+        wait_for(lambda: worker.stderr().count("retention has") == 3, "a word about each partition")
         pipeline.progress(100)
         assert not pipeline.ready(worker)
+        reached = dict(psql("SELECT partition, next_offset FROM fdp_offsets WHERE topic = %s", CRYPTO))
         pipeline.fdp("groups", "reset", pipeline.group, "--topic", CRYPTO, "--to", "earliest", "--yes", *pipeline.fdp.where())
         wait_for(lambda: pipeline.ready(worker), "ready again")
+    load.entries = {(topic, partition, offset): content for (topic, partition, offset), content in load.entries.items()
+                    if topic != CRYPTO or offset < reached[partition] or offset >= low}
     gone = 3 * low - sum(reached.values())
-    figure(f"{pipeline.finish()} without {gone} records that retention had removed")
+    figure(f"{pipeline.finish()} without {gone} records that retention had removed under {under}")
     assert offsets(pipeline, "skipped") == gone
 
 

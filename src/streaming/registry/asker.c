@@ -3,18 +3,15 @@
 #include "streaming/registry/asker.h"
 
 #include <pthread.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
+#include "base/wait.h"
 #include "streaming/registry/records.h"
 
 struct registry_asker {
-    struct stream *stream; // of whoever has set `busy`
+    pthread_mutex_t mutex; // one question at a time
+    struct stream *stream;
     bool read_only;
-    pthread_mutex_t mutex; // guards `busy`
-    pthread_cond_t idle;
-    bool busy;
 };
 
 enum status registry_asker_open(struct registry_asker **out, registry_open_fn *open, const struct stream_params *params, struct err *err)
@@ -25,11 +22,6 @@ enum status registry_asker_open(struct registry_asker **out, registry_open_fn *o
     self->stream = stream;
     self->read_only = params->read_only;
     pthread_mutex_init(&self->mutex, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->idle, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     *out = self;
     return OK;
 }
@@ -38,29 +30,8 @@ void registry_asker_close(struct registry_asker *self)
 {
     if (!self) return;
     stream_close(self->stream);
-    pthread_cond_destroy(&self->idle);
     pthread_mutex_destroy(&self->mutex);
     free(self);
-}
-
-static enum status take_turn(struct registry_asker *self, int64_t deadline_ns, struct err *err)
-{
-    struct timespec until = {.tv_sec = deadline_ns / SECOND_NS, .tv_nsec = deadline_ns % SECOND_NS};
-    int rc = 0;
-    pthread_mutex_lock(&self->mutex);
-    while (self->busy && !rc) rc = pthread_cond_timedwait(&self->idle, &self->mutex, &until);
-    bool mine = !self->busy;
-    self->busy = true;
-    pthread_mutex_unlock(&self->mutex);
-    return mine ? OK : err_set(err, AGAIN, ERR_REGISTRY, "the stream has not yet answered what was asked before");
-}
-
-static void end_turn(struct registry_asker *self)
-{
-    pthread_mutex_lock(&self->mutex);
-    self->busy = false;
-    pthread_cond_signal(&self->idle);
-    pthread_mutex_unlock(&self->mutex);
 }
 
 // Looks for the topic without making it.
@@ -91,16 +62,17 @@ static enum status make_topic(struct registry_asker *self, struct err *err)
 enum status registry_asker_prepare(struct registry_asker *self, bool *absent, struct err *err)
 {
     *absent = false;
-    TRY(take_turn(self, INT64_MAX, err));
+    pthread_mutex_lock(&self->mutex);
     enum status status = self->read_only ? find_topic(self, absent, err) : make_topic(self, err);
-    end_turn(self);
+    pthread_mutex_unlock(&self->mutex);
     return status;
 }
 
 enum status registry_asker_ends(struct registry_asker *self, int64_t deadline_ns, struct stream_watermarks *out, struct err *err)
 {
-    TRY(take_turn(self, deadline_ns, err));
+    if (!wait_mutex(&self->mutex, deadline_ns))
+        return err_set(err, AGAIN, ERR_REGISTRY, "the stream has not yet answered what was asked before");
     enum status status = self->stream->ops->watermarks(self->stream, REGISTRY_TOPIC, 0, out, err);
-    end_turn(self);
+    pthread_mutex_unlock(&self->mutex);
     return status;
 }

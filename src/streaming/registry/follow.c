@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/wait.h"
 
 enum {
     POLL_MS = 1000,     // how often the loop turns at least, and how often the stream is asked whether it is there
@@ -49,8 +50,7 @@ struct registry_follower {
 // The mutex is held. False at the deadline.
 static bool wait_until(struct registry_follower *self, int64_t deadline_ns)
 {
-    struct timespec until = {.tv_sec = deadline_ns / SECOND_NS, .tv_nsec = deadline_ns % SECOND_NS};
-    return !pthread_cond_timedwait(&self->moved, &self->mutex, &until);
+    return wait_condition(&self->moved, &self->mutex, deadline_ns);
 }
 
 static void pause_for(struct registry_follower *self, int64_t ms)
@@ -295,11 +295,7 @@ enum status registry_follower_start(struct registry_follower **out, const struct
     self->batch = batch_new(&record_row_type, BATCH_ROWS);
     self->turned_ns = clock_mono_ns();
     pthread_mutex_init(&self->mutex, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->moved, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    pthread_cond_init(&self->moved, NULL);
     make_metrics(self);
     self->running = !pthread_create(&self->thread, NULL, follow, self);
     *out = self;

@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/wait.h"
 #include "streaming/embedded.h"
 
 enum {
@@ -27,9 +27,7 @@ struct registry_log_writer {
     const struct registry_election *_Atomic election;
     int lock_fd; // -1 where the log needs none
 
-    pthread_mutex_t mutex; // guards `busy`
-    pthread_cond_t idle;
-    bool busy; // whoever has set it owns what is below
+    pthread_mutex_t mutex; // keeps the other threads of this process out; guards what is below
     struct stream *stream;
     struct batch *outgoing;
     struct registry_term term; // of this writer's last turn
@@ -47,29 +45,6 @@ static enum status may_write(const struct registry_log_writer *self, struct err 
     if (!registry_follower_shares(self->params.follower) || (election && registry_election_leads(election))) return OK;
     return err_set(err, AGAIN, ERR_REGISTRY,
                    "another registry is the writer of " REGISTRY_TOPIC ", or is being elected; send changes there, or try again");
-}
-
-static void give_way(struct registry_log_writer *self)
-{
-    pthread_mutex_lock(&self->mutex);
-    self->busy = false;
-    pthread_cond_signal(&self->idle);
-    pthread_mutex_unlock(&self->mutex);
-}
-
-// Keeps the other threads of this process out.
-static enum status get_way(struct registry_log_writer *self, int64_t deadline_ns, struct err *err)
-{
-    struct timespec until = {.tv_sec = deadline_ns / SECOND_NS, .tv_nsec = deadline_ns % SECOND_NS};
-    int rc = 0;
-    pthread_mutex_lock(&self->mutex);
-    while (self->busy && !rc) rc = pthread_cond_timedwait(&self->idle, &self->mutex, &until);
-    bool mine = !self->busy;
-    self->busy = true;
-    pthread_mutex_unlock(&self->mutex);
-    if (!mine) return err_set(err, RETRY, ERR_REGISTRY, "other changes have been under way for %d ms; try again", WRITE_TIMEOUT_MS);
-    self->deadline_ns = deadline_ns;
-    return OK;
 }
 
 // Keeps other processes out that share an embedded log.
@@ -231,7 +206,7 @@ static void end(void *context)
 {
     struct registry_log_writer *self = context;
     if (self->lock_fd >= 0) flock(self->lock_fd, LOCK_UN);
-    give_way(self);
+    pthread_mutex_unlock(&self->mutex);
 }
 
 static enum status begin(void *context, struct err *err)
@@ -239,7 +214,10 @@ static enum status begin(void *context, struct err *err)
     struct registry_log_writer *self = context;
     TRY(may_write(self, err));
     TRY(registry_follower_ready(self->params.follower, err)); // nobody waits for a stream that is known not to answer
-    TRY(get_way(self, clock_deadline_ms(WRITE_TIMEOUT_MS), err));
+    int64_t deadline_ns = clock_deadline_ms(WRITE_TIMEOUT_MS);
+    if (!wait_mutex(&self->mutex, deadline_ns))
+        return err_set(err, RETRY, ERR_REGISTRY, "other changes have been under way for %d ms; try again", WRITE_TIMEOUT_MS);
+    self->deadline_ns = deadline_ns;
     enum status status = prepare(self, err);
     if (status != OK) end(self);
     return status;
@@ -263,11 +241,10 @@ void registry_log_writer_take_turn(struct registry_log_writer *self)
     struct registry_record record;
     bool broken = registry_state_repairs(self->params.state, &record, 1);
     registry_state_unlock(self->params.state);
-    pthread_mutex_lock(&self->mutex);
-    bool busy = self->busy;
-    bool begun = !busy && in_turn(self);
+    if (pthread_mutex_trylock(&self->mutex)) return; // whoever is at it does the same
+    bool begun = in_turn(self);
     pthread_mutex_unlock(&self->mutex);
-    if (busy || (begun && !broken)) return; // whoever is busy does the same
+    if (begun && !broken) return;
     enum status status = begin(self, &err);
     if (status == OK) end(self);
     if (status != OK && !self->complained) log_err(self->params.log, LOG_WARN, "registry", "cannot begin to write yet; trying again", &err);
@@ -295,11 +272,6 @@ enum status registry_log_writer_new(struct registry_log_writer **out, const stru
     self->lock_fd = -1;
     self->outgoing = batch_new(&record_row_type, REGISTRY_COMMIT_MAX);
     pthread_mutex_init(&self->mutex, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&self->idle, &monotonic);
-    pthread_condattr_destroy(&monotonic);
     enum status status = open_lock(self, err);
     if (status == OK)
         *out = self;
@@ -314,7 +286,6 @@ void registry_log_writer_free(struct registry_log_writer *self)
     stream_close(self->stream);
     if (self->lock_fd >= 0) close(self->lock_fd);
     batch_free(self->outgoing);
-    pthread_cond_destroy(&self->idle);
     pthread_mutex_destroy(&self->mutex);
     free(self);
 }

@@ -538,6 +538,22 @@ static void test_seek_of_what_the_group_has_not_given_answers_again(void **state
     stream_close(stream);
 }
 
+// Between the answer to its wish to join and the first partitions there is a moment in which librdkafka 2.0 cannot be ended.
+static void test_close_at_any_moment_of_joining(void **state)
+{
+    struct test *test = *state;
+    NEEDS_BROKERS();
+    struct stream *admin = open_stream(test);
+    fixture_topic(&test->fixture, admin, test->topic, PARTITIONS);
+    for (int i = 0; i < 50; i++) {
+        struct stream *stream = open_stream(test);
+        join(test, stream);
+        clock_sleep_until(clock_deadline_ms(i));
+        stream_close(stream);
+    }
+    stream_close(admin);
+}
+
 struct load {
     struct test *test;
     atomic_bool stop;
@@ -680,6 +696,7 @@ int main(int argc, char **argv)
         T(test_seek_and_poll_of_what_retention_has_deleted_are_fatal),
         T(test_end_passes_control_records_and_aborted_transactions),
         T(test_seek_of_what_the_group_has_not_given_answers_again),
+        T(test_close_at_any_moment_of_joining),
         T(test_members_that_come_and_go_under_load_lose_nothing),
         T(test_a_killed_member_is_replaced),
     };

@@ -391,21 +391,24 @@ static void *wake_soon(void *context)
     return NULL;
 }
 
+static void poll_is_woken(struct test *test, struct batch *out)
+{
+    struct helper helper = {.test = test};
+    pthread_t thread;
+    int64_t started = clock_mono_ns();
+    assert_int_equal(pthread_create(&thread, NULL, wake_soon, &helper), 0);
+    assert_int_equal(test->stream->ops->poll(test->stream, out, clock_deadline_ms(20000), &test->fixture.err), AGAIN);
+    assert_true(clock_mono_ns() - started < 10 * SECOND_NS);
+    pthread_join(thread, NULL);
+}
+
 static void test_wake_ends_a_poll_early(void **state)
 {
     struct test *test = *state;
     fixture_topic(&test->fixture, test->stream, test->topic, 1);
     seek_all(test, test->stream, 1);
-    struct helper helper = {.test = test};
     struct batch *out = batch_new(&record_row_type, 8);
-    for (int i = 0; i < 20; i++) {
-        pthread_t thread;
-        int64_t started = clock_mono_ns();
-        assert_int_equal(pthread_create(&thread, NULL, wake_soon, &helper), 0);
-        assert_int_equal(test->stream->ops->poll(test->stream, out, clock_deadline_ms(20000), &test->fixture.err), AGAIN);
-        assert_true(clock_mono_ns() - started < 10 * SECOND_NS);
-        pthread_join(thread, NULL);
-    }
+    for (int i = 0; i < 20; i++) poll_is_woken(test, out);
     batch_free(out);
 }
 
@@ -629,6 +632,23 @@ static const struct stream_topic *find_topic(struct test *test, struct arena *ar
     return NULL;
 }
 
+static void test_create_topics_with_retention_0_keeps_everything(void **state)
+{
+    struct test *test = *state;
+    struct config config = test->fixture.config;
+    struct config_topic topic = {.name = test->topic, .partitions = 1};
+    config.streaming.topics.items = &topic;
+    config.streaming.topics.count = 1;
+    config.streaming.retention_ms = config.streaming.retention_bytes = 0;
+    must(&test->fixture, stream_create_topics(test->stream, &config, &test->fixture.err));
+    struct arena arena;
+    arena_init(&arena, 1024);
+    const struct stream_topic *found = find_topic(test, &arena);
+    assert_int_equal(found->retention_ms, -1);
+    assert_int_equal(found->retention_bytes, -1);
+    arena_fini(&arena);
+}
+
 static void test_topic_create_compacted_keeps_the_last_of_each_key(void **state)
 {
     struct test *test = *state;
@@ -789,13 +809,7 @@ static void test_poll_without_a_batch_takes_nothing(void **state)
     struct batch *out = batch_new(&record_row_type, 100);
     poll_rows(&test->fixture, test->stream, out, 100);
     for (uint32_t row = 0; row < 100; row++) assert_int_equal(out->offset[row], row);
-    struct helper helper = {.test = test};
-    pthread_t thread;
-    int64_t started = clock_mono_ns();
-    assert_int_equal(pthread_create(&thread, NULL, wake_soon, &helper), 0);
-    assert_int_equal(test->stream->ops->poll(test->stream, NULL, clock_deadline_ms(20000), &test->fixture.err), AGAIN);
-    assert_true(clock_mono_ns() - started < 10 * SECOND_NS);
-    pthread_join(thread, NULL);
+    poll_is_woken(test, NULL);
     batch_free(out);
 }
 
@@ -942,6 +956,7 @@ int main(void)
         T(test_topic_delete_and_create_makes_another_topic),
         T(test_flush_of_nothing_is_fine_and_several_topics_go_together),
         T(test_append_and_poll_of_large_batches_lose_nothing),
+        T(test_create_topics_with_retention_0_keeps_everything),
         T(test_topic_create_compacted_keeps_the_last_of_each_key),
         T(test_join_gives_all_partitions_and_reads_none_before_seek),
         T(test_join_twice_is_refused_until_leave),
