@@ -196,11 +196,15 @@ static enum status connect(struct postgres *self, struct err *err)
     snprintf(timeout, sizeof timeout, "%lld", (long long)(self->connect_timeout_ms + 999) / 1000);
     int64_t unanswered_ms = self->statement_timeout_ms > LEAST_USER_TIMEOUT_MS ? self->statement_timeout_ms : LEAST_USER_TIMEOUT_MS;
     snprintf(user_timeout, sizeof user_timeout, "%lld", (long long)unanswered_ms);
-    // What stands before dbname is overruled by the URL, what stands after it is not.
-    const char *const names[] = {"connect_timeout",  "keepalives_idle",  "keepalives_interval",
-                                 "keepalives_count", "tcp_user_timeout", "fallback_application_name",
-                                 "dbname",           "client_encoding",  NULL};
-    const char *const values[] = {timeout, "10", "5", "3", user_timeout, "fdp", self->url, "UTF8", NULL};
+    // Looking for a Kerberos ticket costs memory and time at every start, and hardly anybody has one: it has to be asked for.
+    const char *gss = getenv("PGGSSENCMODE") ? NULL : "disable";
+    // What stands before dbname is overruled by the URL, what stands after it is not. NULL is not set at all.
+    const char *const names[] = {"connect_timeout",           "keepalives_idle",
+                                 "keepalives_interval",       "keepalives_count",
+                                 "tcp_user_timeout",          "gssencmode",
+                                 "fallback_application_name", "dbname",
+                                 "client_encoding",           NULL};
+    const char *const values[] = {timeout, "10", "5", "3", user_timeout, gss, "fdp", self->url, "UTF8", NULL};
     int64_t began_ns = clock_mono_ns();
     self->conn = PQconnectdbParams(names, values, 1);
     if (!self->conn) abort();
