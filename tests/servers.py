@@ -165,10 +165,10 @@ class Database:
 
     numbers = itertools.count(1)
 
-    def __init__(self, server):
+    def __init__(self, server, name=None):
         self.server = server
         server.start()
-        self.name = f"test_{next(self.numbers)}"
+        self.name = name or f"test_{next(self.numbers)}"
         self.url = server.database(self.name)
         self.start, self.stop, self.kill = server.start, server.stop, server.kill
 

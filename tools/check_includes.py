@@ -31,7 +31,7 @@ ROLES = {
     "streaming": set(),
     "storage": {"quarantine.h", "reconcile.h", "rewind.h", "shadow.h", "version.h"},
     "simulator": {"simulator.h"},
-    "processing": {"pipeline.h", "preflight.h", "process.h", "rebuild.h", "rerun.h"},
+    "processing": {"pipeline.h", "preflight.h", "process.h", "rebuild.h", "rerun.h", "watch.h"},
     "monitoring": {"monitor.h", "health.h", "board.h"},
 }
 # Stricter than its floor: the simulator is the other end of the wire and shares nothing of how this end works.

@@ -74,11 +74,13 @@ own_data() {
     ln -s "$data" "$link"
 }
 
-# Who may connect: benthos over loopback; over a socket benthos, and the superuser when the user of the server asks.
+# Who may connect: benthos over loopback, to a database called guarded with a password only; over a socket benthos, and the superuser when
+# the user of the server asks.
 write_access() {
     cat >data/pg_hba.conf <<'ACCESS'
 local all benthos                 trust
 local all postgres                peer map=owner
+host  guarded benthos 127.0.0.1/32 scram-sha-256
 host  all benthos 127.0.0.1/32    trust
 ACCESS
     echo "owner $("${as_server[@]}" id -un) postgres" >data/pg_ident.conf

@@ -58,10 +58,20 @@ enum status halt_result(struct halt *self, struct err *err)
     return FATAL;
 }
 
+// One trouble may hide behind another, such as a wrong password behind a server that is restarting.
+static bool is_new(struct backoff *backoff, const struct err *err)
+{
+    const uint32_t room = sizeof backoff->said / sizeof *backoff->said;
+    uint64_t hash = text_hash(err->text, strlen(err->text));
+    for (uint32_t i = 0; i < room && i < backoff->said_count; i++)
+        if (backoff->said[i] == hash) return false;
+    backoff->said[backoff->said_count++ % room] = hash;
+    return true;
+}
+
 bool halt_back_off(const struct halt *self, struct backoff *backoff, const char *what, const struct err *err)
 {
-    if (!backoff->said) log_err(self->log, LOG_WARN, self->component, what, err);
-    backoff->said = true;
+    if (is_new(backoff, err)) log_err(self->log, LOG_WARN, self->component, what, err);
     backoff->ms = backoff->ms ? 2 * backoff->ms : BACKOFF_MIN_MS;
     if (backoff->ms > BACKOFF_MAX_MS) backoff->ms = BACKOFF_MAX_MS;
     // In small steps, so that a stop is noticed.
@@ -72,6 +82,6 @@ bool halt_back_off(const struct halt *self, struct backoff *backoff, const char 
 
 void halt_back_on(const struct halt *self, struct backoff *backoff, const char *what)
 {
-    if (backoff->said) log_info(self->log, self->component, what);
+    if (backoff->said_count) log_info(self->log, self->component, what);
     *backoff = (struct backoff){0};
 }

@@ -39,10 +39,11 @@ enum status halt_result(struct halt *halt, struct err *err);
 // A wait that doubles, for something that is tried again. Start with {0}.
 struct backoff {
     int64_t ms;
-    bool said;
+    uint64_t said[4]; // hashes of the texts that were said last
+    uint32_t said_count;
 };
 
-// Says once what is wrong, waits, doubles the wait. False when there is no time left.
+// Says what is wrong, each thing once, waits, doubles the wait. False when there is no time left.
 bool halt_back_off(const struct halt *halt, struct backoff *backoff, const char *what, const struct err *err);
 // What was tried has worked: says so if there was trouble, and begins anew.
 void halt_back_on(const struct halt *halt, struct backoff *backoff, const char *what);

@@ -67,6 +67,12 @@ int cmd_registry(struct app *app)
     return role_run(&role, app, ROLE_REGISTRY);
 }
 
+int cmd_console(struct app *app)
+{
+    struct role role;
+    return role_run(&role, app, ROLE_CONSOLE | ROLE_MONITOR);
+}
+
 int cmd_simulate(struct app *app)
 {
     static const struct {

@@ -87,12 +87,19 @@ int cmd_schemas_load(struct app *app)
     char address[512];
     struct registry_client *client;
     uint32_t loaded = 0;
+    struct tool_wait wait;
+    if (!tool_wait_init(app, &wait)) return ERR_USAGE;
     const char *dir = app->word_count ? app->words[0] : app->config->streaming.schemas;
     if (registry_client_open(&client, role_registry_url(app->config, address), &app->log, app->metrics, &err) != OK)
         return app_fail(app, &err);
-    enum status status = registry_load(client, dir, &app->log, &loaded, &err);
+    enum status status;
+    do {
+        uint32_t more;
+        status = registry_load(client, dir, &app->log, &more, &err);
+        loaded += more;
+    } while (tool_wait_more(&wait, status, &err));
     registry_client_close(client);
     if (status != OK) return app_fail(app, &err);
-    printf("%u new versions loaded\n", loaded);
+    printf("%u new version%s loaded\n", loaded, loaded == 1 ? "" : "s");
     return EXIT_DONE;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Commands that change topics: create, delete, produce.
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,15 +44,45 @@ static enum status create(struct app *app, struct stream *stream, struct stream_
     return OK;
 }
 
-int cmd_topics_create(struct app *app)
+// Those of the configuration, as every role would make them.
+static enum status create_all(struct app *app, struct stream *stream, struct err *err)
+{
+    uint32_t count = app->config->streaming.topics.count + 1;
+    TRY(stream_create_topics(stream, app->config, err));
+    if (app->common.json)
+        printf("{\"topics\":%u}\n", count);
+    else
+        printf("the %u topics of streaming.topics and " STREAM_REJECTED_TOPIC " are there\n", count - 1);
+    return OK;
+}
+
+static int run_create(struct app *app, struct stream_topic *topic)
 {
     struct err err;
     struct stream *stream;
+    struct tool_wait wait;
+    struct stream_params params = {.config = app->config, .log = &app->log};
+    if (!tool_wait_init(app, &wait)) return ERR_USAGE;
+    if (stream_open(&stream, &params, &err) != OK) return app_fail(app, &err);
+    enum status status;
+    do status = topic ? create(app, stream, topic, &err) : create_all(app, stream, &err);
+    while (tool_wait_more(&wait, status, &err));
+    stream_close(stream);
+    return status == OK ? EXIT_DONE : app_fail(app, &err);
+}
+
+int cmd_topics_create(struct app *app)
+{
     int64_t partitions;
     const char *retention = app_flag(app, "retention");
     struct stream_topic topic = {.retention_ms = app->config->streaming.retention_ms,
                                  .retention_bytes = app->config->streaming.retention_bytes,
                                  .compacted = app_flag(app, "compacted") != NULL};
+    if (!app->word_count) {
+        if (app_flag(app, "partitions") || retention || topic.compacted)
+            return app_usage(app, "--partitions, --retention and --compacted are for one topic: name it");
+        return run_create(app, NULL);
+    }
     if (!app_flag_number(app, "partitions", 1, STREAM_PARTITIONS_MAX, 3, &partitions)) return ERR_USAGE;
     if (retention && !clock_parse_duration(slice_of(retention), &topic.retention_ms))
         return app_usage(app, "--retention wants a duration such as 12h or 7d, not \"%s\"", retention);
@@ -60,11 +91,7 @@ int cmd_topics_create(struct app *app)
     if (strlen(app->words[0]) > STREAM_TOPIC_MAX) return app_usage(app, "the name is longer than %d characters", STREAM_TOPIC_MAX);
     snprintf(topic.name, sizeof topic.name, "%s", app->words[0]);
     topic.partitions = (int32_t)partitions;
-    struct stream_params params = {.config = app->config, .log = &app->log};
-    if (stream_open(&stream, &params, &err) != OK) return app_fail(app, &err);
-    enum status status = create(app, stream, &topic, &err);
-    stream_close(stream);
-    return status == OK ? EXIT_DONE : app_fail(app, &err);
+    return run_create(app, &topic);
 }
 
 // --- delete ---
@@ -80,16 +107,22 @@ static enum status count_records(struct stream *stream, const struct stream_topi
     return OK;
 }
 
-static enum status delete (struct app *app, struct stream *stream, struct err *err) {
-    struct stream_topic topic; int64_t records; char question[512]; TRY(tool_find_topic(stream, app->words[0], &topic, err));
+static enum status delete_topic(struct app *app, struct stream *stream, struct err *err)
+{
+    struct stream_topic topic;
+    int64_t records;
+    char question[512];
+    TRY(tool_find_topic(stream, app->words[0], &topic, err));
     TRY(count_records(stream, &topic, &records, err));
     snprintf(question, sizeof question, "Delete the topic %s with %lld records?", topic.name, (long long)records);
     bool sure = app_flag(app, "yes") || (tool_asks() && tool_confirm(question));
     if (sure) TRY(stream->ops->topic_delete(stream, topic.name, err));
     if (app->common.json)
         printf("{\"topic\":\"%s\",\"records\":%lld,\"deleted\":%s}\n", topic.name, (long long)records, sure ? "true" : "false");
-    else if (sure) printf("topic %s deleted, with %lld records\n", topic.name, (long long)records);
-    else printf("topic %s would be deleted, with %lld records; nothing was changed: --yes does it\n", topic.name, (long long)records);
+    else if (sure)
+        printf("topic %s deleted, with %lld records\n", topic.name, (long long)records);
+    else
+        printf("topic %s would be deleted, with %lld records; nothing was changed: --yes does it\n", topic.name, (long long)records);
     return OK;
 }
 
@@ -98,7 +131,7 @@ int cmd_topics_delete(struct app *app)
     struct err err;
     struct stream *stream;
     if (tool_stream_writer(app, &stream, &err) != OK) return app_fail(app, &err);
-    enum status status = delete (app, stream, &err);
+    enum status status = delete_topic(app, stream, &err);
     stream_close(stream);
     return status == OK ? EXIT_DONE : app_fail(app, &err);
 }
@@ -112,6 +145,7 @@ struct producer {
     struct stream_topic topic;
     struct record_maker *maker;
     struct batch *records;
+    FILE *from;
     int64_t lines, produced, refused;
     bool promptly; // somebody types
 };
@@ -155,9 +189,10 @@ static enum status produce(struct producer *self, struct err *err)
     size_t room = 0;
     ssize_t length;
     enum status status = OK;
-    while (status == OK && (length = getline(&line, &room, stdin)) >= 0)
+    while (status == OK && (length = getline(&line, &room, self->from)) >= 0)
         status = take_line(self, (struct slice){line, (size_t)length}, err);
     free(line);
+    if (status == OK && ferror(self->from)) status = err_set(err, FATAL, ERR_USAGE, "cannot read the lines: %s", strerror(errno));
     return status == OK ? publish(self, err) : status;
 }
 
@@ -167,6 +202,8 @@ static enum status open_and_produce(struct app *app, struct producer *self, cons
     char subject[STREAM_TOPIC_MAX + 16];
     TRY(tool_stream_writer(app, &self->stream, err));
     TRY(tool_find_topic(self->stream, app->words[0], &self->topic, err));
+    if (app->word_count > 1 && !(self->from = fopen(app->words[1], "re")))
+        return err_set(err, FATAL, ERR_USAGE, "cannot read %s: %s", app->words[1], strerror(errno));
     snprintf(subject, sizeof subject, "%s-value", self->topic.name);
     TRY(record_maker_new(&self->maker, registry, registry_url, registry ? subject : NULL, err));
     self->records = batch_new(&record_row_type, PRODUCE_BATCH);
@@ -177,9 +214,10 @@ int cmd_topics_produce(struct app *app)
 {
     struct err err;
     struct tool_registry registry = {0};
-    struct producer self = {.promptly = isatty(STDIN_FILENO)};
+    struct producer self = {.from = stdin, .promptly = app->word_count == 1 && isatty(STDIN_FILENO)};
     enum status status = app_flag(app, "schema") ? tool_registry_open(app, &registry, &err) : OK;
     if (status == OK) status = open_and_produce(app, &self, registry.url, registry.client, &err);
+    if (self.from && self.from != stdin) fclose(self.from);
     record_maker_free(self.maker);
     batch_free(self.records);
     stream_close(self.stream);
@@ -187,7 +225,8 @@ int cmd_topics_produce(struct app *app)
     if (app->common.json)
         printf("{\"produced\":%lld,\"refused\":%lld}\n", (long long)self.produced, (long long)self.refused);
     else
-        printf("%lld records produced, %lld lines refused\n", (long long)self.produced, (long long)self.refused);
+        printf("%lld record%s produced, %lld line%s refused\n", (long long)self.produced, self.produced == 1 ? "" : "s",
+               (long long)self.refused, self.refused == 1 ? "" : "s");
     if (status != OK) return app_fail(app, &err);
     return self.refused ? EXIT_PROBLEMS : EXIT_DONE;
 }

@@ -6,6 +6,10 @@
     {                                                                                                                                      \
         "for", "DURATION", "stop by itself after this time, such as 10s"                                                                   \
     }
+#define WAIT_FLAG                                                                                                                          \
+    {                                                                                                                                      \
+        "wait", "DURATION", "try again for so long while what it needs is not there yet"                                                   \
+    }
 
 #define YES_FLAG                                                                                                                           \
     {                                                                                                                                      \
@@ -20,7 +24,7 @@
 #define LAG_HELP                                                                                                                           \
     "lag is in records from the position on, lag_seconds how old the first of them is. The position is the stored one; what the\n"         \
     "stream was told of it (hint) may be older. Groups that store nothing here are shown by their hints."
-#define ROLES "All four roles on one data folder: docs/roles.md."
+#define ROLES "All roles on one data folder: docs/roles.md."
 
 const struct command commands[] = {
     {"up",
@@ -63,6 +67,14 @@ const struct command commands[] = {
      "with fdp schemas load --set streaming.registry.url=http://127.0.0.1:8081.\n" ROLES,
      {DURATION_FLAG},
      cmd_registry},
+    {"console",
+     "",
+     0,
+     0,
+     "Run the web page alone",
+     "Shows the newest price of every symbol, read from the topics; stores nothing. Beyond this machine the page wants monitoring.token.\n" ROLES,
+     {DURATION_FLAG},
+     cmd_console},
     {"simulate",
      "",
      0,
@@ -84,21 +96,22 @@ const struct command commands[] = {
      {{0}},
      cmd_topics_describe},
     {"topics create",
-     "NAME",
+     "[NAME]",
+     0,
      1,
-     1,
-     "Make a topic",
+     "Make a topic, or without NAME all of streaming.topics",
      "One that is there with as many partitions is left as it is.",
      {{"partitions", "N", "how many (default 3); they stay as many"},
       {"retention", "DURATION", "how long records are kept, such as 7d (default: streaming.retention)"},
-      {"compacted", NULL, "keep the last record of each key for ever (Kafka)"}},
+      {"compacted", NULL, "keep the last record of each key for ever (Kafka)"},
+      WAIT_FLAG},
      cmd_topics_create},
     {"topics delete", "TOPIC", 1, 1, "Delete a topic with its records", YES_HELP, {YES_FLAG}, cmd_topics_delete},
     {"topics produce",
-     "TOPIC",
+     "TOPIC [FILE]",
      1,
-     1,
-     "Append records from stdin to a topic",
+     2,
+     "Append records from a file, or from stdin, to a topic",
      "A line is KEY<TAB>VALUE, or a value alone. With --schema the values are JSON objects, such as topics tail prints; the key is what stands\n"
      "before a TAB, else the field _key, else the field id. A line that is no record is refused and named; the others are appended.",
      {{"schema", NULL, "encode the values as Avro, with the newest schema of the subject TOPIC-value"}},
@@ -137,7 +150,7 @@ const struct command commands[] = {
      1,
      "Load the schemas of a folder into the registry, in order of version",
      "DIR holds one folder per topic with v1.avsc, v2.avsc, ... Without DIR: the schemas built into the program. What is there already stays.",
-     {{0}},
+     {WAIT_FLAG},
      cmd_schemas_load},
     {"quarantine list",
      "",

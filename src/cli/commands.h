@@ -10,6 +10,7 @@ int cmd_ingest(struct app *app);
 int cmd_process(struct app *app);
 int cmd_registry(struct app *app);
 int cmd_simulate(struct app *app);
+int cmd_console(struct app *app);
 int cmd_topics_list(struct app *app);
 int cmd_topics_describe(struct app *app);
 int cmd_topics_tail(struct app *app);

@@ -108,6 +108,20 @@ static enum status start_process(struct role *role, bool alone, struct err *err)
     return OK;
 }
 
+static enum status start_console(struct role *role, struct err *err)
+{
+    char url[512];
+    struct watch_params params = {.config = role->app->config,
+                                  .registry_url = registry_url(role, url),
+                                  .log = &role->app->log,
+                                  .metrics = role->app->metrics,
+                                  .seen = board_update,
+                                  .context = role->board};
+    TRY(watch_start(&role->watch, &params, err));
+    health_add(role->health, "console", watch_ready, role->watch);
+    return OK;
+}
+
 static bool ingest_part_ready(const void *part, const char **why)
 {
     const struct role *role = part;
@@ -154,13 +168,15 @@ static enum status start(struct role *role, unsigned parts, struct err *err)
     const struct app *app = role->app;
     if (parts & ROLE_LOCK) TRY(folder_lock_take(&role->lock, app->config->data, err));
     if (parts & ROLE_MONITOR)
-        TRY(monitor_start(&role->monitor, app->config, app->metrics, role->health, parts & ROLE_PROCESS ? role->board : NULL, err));
+        TRY(monitor_start(&role->monitor, app->config, app->metrics, role->health,
+                          parts & (ROLE_PROCESS | ROLE_CONSOLE) ? role->board : NULL, err));
     if (parts & ROLE_REGISTRY) TRY(start_registry(role, err));
     if (parts & ROLE_REGISTRY && parts & ROLE_PROCESS) TRY(load_schemas(role, err));
     if (parts & ROLE_SIMULATOR) TRY(start_simulator(role, err));
     if (parts & ROLE_INGEST) TRY(make_ingest(role, err));
     if (parts & ROLE_PROCESS) TRY(start_process(role, parts & ROLE_INGEST, err));
     if (parts & ROLE_INGEST) ingest_run(role->ingest);
+    if (parts & ROLE_CONSOLE) TRY(start_console(role, err));
     health_started(role->health);
     return OK;
 }
@@ -213,6 +229,7 @@ static int stop(struct role *role)
     if (ingest_stop(role->ingest, deadline_ns, &role->ingested, &err) != OK) code = app_fail(role->app, &err);
     simulator_stop(role->simulator);
     if (process_stop(role->process, deadline_ns, &role->processed, &err) != OK) code = app_fail(role->app, &err);
+    watch_stop(role->watch);
     monitor_stop(role->monitor);
     registry_server_stop(role->registry);
     folder_lock_release(&role->lock);

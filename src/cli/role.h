@@ -13,10 +13,19 @@
 #include "monitoring/health.h"
 #include "monitoring/monitor.h"
 #include "processing/process.h"
+#include "processing/watch.h"
 #include "simulator/simulator.h"
 #include "streaming/registry.h"
 
-enum role_part { ROLE_REGISTRY = 1, ROLE_SIMULATOR = 2, ROLE_INGEST = 4, ROLE_PROCESS = 8, ROLE_MONITOR = 16, ROLE_LOCK = 32 };
+enum role_part {
+    ROLE_REGISTRY = 1,
+    ROLE_SIMULATOR = 2,
+    ROLE_INGEST = 4,
+    ROLE_PROCESS = 8,
+    ROLE_CONSOLE = 16,
+    ROLE_MONITOR = 32,
+    ROLE_LOCK = 64
+};
 
 // Everything that one process runs; what is not part of it is NULL.
 struct role {
@@ -30,6 +39,7 @@ struct role {
     struct registry_server *registry;
     struct simulator *simulator;
     struct process *process;
+    struct watch *watch;
     struct ingest *ingest;
     atomic_bool ingest_made; // before that, the start waits for the schema registry
     struct monitor *monitor;

@@ -12,6 +12,8 @@
 #include "cli/role.h"
 #include "storage/version.h"
 
+enum { WAIT_STEP_MS = 500 };
+
 enum status tool_stream(const struct app *app, struct stream **out, struct err *err)
 {
     struct stream_params params = {.config = app->config, .log = &app->log, .read_only = true};
@@ -146,6 +148,27 @@ bool tool_confirm(const char *question)
     char answer[16];
     fprintf(stderr, "%s [y/N] ", question);
     return fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}
+
+bool tool_wait_init(const struct app *app, struct tool_wait *wait)
+{
+    const char *duration = app_flag(app, "wait");
+    int64_t ms = 0;
+    if (duration && !clock_parse_duration(slice_of(duration), &ms)) {
+        app_usage(app, "--wait wants a duration such as 30s or 5m, not \"%s\"", duration);
+        return false;
+    }
+    *wait = (struct tool_wait){.deadline_ns = duration ? clock_deadline_ms(ms) : 0};
+    return true;
+}
+
+bool tool_wait_more(struct tool_wait *wait, enum status status, const struct err *err)
+{
+    if ((status != AGAIN && status != RETRY) || clock_mono_ns() >= wait->deadline_ns) return false;
+    if (!wait->said) app_say("not yet: %s\n", err->text);
+    wait->said = true;
+    clock_sleep_until(clock_deadline_ms(WAIT_STEP_MS));
+    return true;
 }
 
 enum output_format tool_format(const struct app *app)

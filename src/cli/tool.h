@@ -64,6 +64,16 @@ uint32_t tool_tables(const struct config *config, const char **tables);
 bool tool_asks(void);
 bool tool_confirm(const char *question);
 
+// For commands with --wait DURATION, which try again until then what cannot be done yet (AGAIN, RETRY).
+struct tool_wait {
+    int64_t deadline_ns;
+    bool said;
+};
+// False (said on stderr) when the flag's value is no duration.
+bool tool_wait_init(const struct app *app, struct tool_wait *wait);
+// After a try: whether there is to be another, after a moment.
+bool tool_wait_more(struct tool_wait *wait, enum status status, const struct err *err);
+
 // --json and --csv.
 enum output_format tool_format(const struct app *app);
 

@@ -128,7 +128,9 @@ static const struct option_row rows[] = {
 
     {.name = "storage.url", .type = OPTION_TEXT, .flags = OPTION_URL, AT(storage.url), .fallback = "sqlite:",
      .help = "The store: \"sqlite:\" is a database in the data folder, sqlite:FILE one elsewhere, postgresql://USER@HOST:PORT/DATABASE a "
-             "PostgreSQL server (any URL that libpq takes; the password also from PGPASSWORD or a password file)."},
+             "PostgreSQL server (any URL that libpq takes; the password also from storage.password-file, PGPASSWORD or ~/.pgpass)."},
+    {.name = "storage.password-file", .type = OPTION_TEXT, AT(storage.password_file), .fallback = "",
+     .help = "PostgreSQL: file with the password. It is read at every connection, so the password can be changed while the program runs."},
     {.name = "storage.statement-timeout", .type = OPTION_DURATION, AT(storage.statement_timeout_ms), .fallback = "30s", .min = 100,
      .max = HOUR_MS, .help = "PostgreSQL: a transaction that takes longer is given up and tried again in smaller parts."},
     {.name = "storage.connect-timeout", .type = OPTION_DURATION, AT(storage.connect_timeout_ms), .fallback = "10s", .min = 1000,
@@ -137,6 +139,9 @@ static const struct option_row rows[] = {
     {.name = "monitoring.listen", .type = OPTION_TEXT, AT(monitoring.listen), .fallback = "127.0.0.1:8080",
      .help = "Where metrics, health and the web page are served; port 0 picks a free one. Unless it is set, fdp ingest uses port 8083, fdp "
              "process 8084 and fdp simulate 8085."},
+    {.name = "monitoring.token", .type = OPTION_TEXT, .flags = OPTION_SECRET, AT(monitoring.token), .fallback = "",
+     .help = "What clients on other machines have to show for the web page and /api: \"Authorization: Bearer TOKEN\", or ?token=TOKEN. "
+             "Empty: only clients on this machine see them. Metrics and health are for everybody."},
     {.name = "monitoring.symbols-max", .type = OPTION_INT, AT(monitoring.symbols_max), .fallback = "1000", .max = 1000000, .unit = "symbols",
      .help = "Most symbols with metrics of their own; all others share the label \"other\"."},
 

@@ -74,11 +74,11 @@ struct config {
         int64_t batch_rows, workers;
     } processing;
     struct {
-        const char *url;
+        const char *url, *password_file;
         int64_t statement_timeout_ms, connect_timeout_ms;
     } storage;
     struct {
-        const char *listen;
+        const char *listen, *token;
         int64_t symbols_max;
     } monitoring;
     struct {

@@ -2,8 +2,10 @@
 // The monitoring pages.
 #include "monitoring/monitor.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/asset.h"
 #include "net/http_server.h"
@@ -13,6 +15,7 @@ struct monitor {
     struct metric_registry *metrics;
     struct health *health;
     struct board *board;
+    const char *token; // "": nobody has it
 };
 
 static void plain(struct http_reply *reply, int status, const char *text)
@@ -45,6 +48,29 @@ static void serve_page(struct monitor *self, struct http_reply *reply)
     buf_append(&reply->body, at + sizeof mark - 1, page.size - head - (sizeof mark - 1));
 }
 
+// In a time that does not tell how much of it was right.
+static bool is_token(const struct monitor *self, const char *given)
+{
+    size_t size = strlen(self->token);
+    return given && size && strlen(given) == size && !CRYPTO_memcmp(given, self->token, size);
+}
+
+static bool may_look(const struct monitor *self, const struct http_request *request)
+{
+    static const char bearer[] = "Bearer ";
+    const char *header = http_header(request, "Authorization");
+    if (request->local || is_token(self, http_query(request, "token"))) return true;
+    return header && !strncasecmp(header, bearer, sizeof bearer - 1) && is_token(self, header + sizeof bearer - 1);
+}
+
+static void refuse(const struct monitor *self, struct http_reply *reply)
+{
+    if (*self->token)
+        plain(reply, 401, "this wants the token that monitoring.token sets: as \"Authorization: Bearer TOKEN\", or as ?token=TOKEN\n");
+    else
+        plain(reply, 403, "this is for clients on the machine itself; set monitoring.token to let others see it\n");
+}
+
 static void handle(void *context, const struct http_request *request, struct http_reply *reply)
 {
     struct monitor *self = context;
@@ -58,6 +84,8 @@ static void handle(void *context, const struct http_request *request, struct htt
     } else if (!strcmp(request->path, "/readyz")) {
         reply->status = health_ready(self->health, &reply->body) ? 200 : 503;
         reply->content_type = "text/plain; charset=utf-8";
+    } else if ((!strcmp(request->path, "/") || !strncmp(request->path, "/api/", 5)) && !may_look(self, request)) {
+        refuse(self, reply);
     } else if (!strcmp(request->path, "/")) {
         serve_page(self, reply);
     } else if (!strcmp(request->path, "/api/v1/prices") && self->board) {
@@ -74,7 +102,7 @@ enum status monitor_start(struct monitor **out, const struct config *config, str
 {
     struct monitor *self = calloc(1, sizeof *self);
     if (!self) abort();
-    *self = (struct monitor){.metrics = metrics, .health = health, .board = board};
+    *self = (struct monitor){.metrics = metrics, .health = health, .board = board, .token = config->monitoring.token};
     enum status status = http_server_start(&self->server, config->monitoring.listen, handle, self, ERR_CONFIG, err);
     if (status != OK) {
         free(self);

@@ -76,6 +76,15 @@ static size_t leave_escapes(void *context, struct MHD_Connection *connection, ch
     return strlen(text);
 }
 
+static bool is_local(struct MHD_Connection *connection)
+{
+    const struct sockaddr *client = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    if (client->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)client)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    const struct in6_addr *address = &((const struct sockaddr_in6 *)(const void *)client)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(address) || (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == IN_LOOPBACKNET);
+}
+
 // The first that is heard of a request; what it returns travels with the request.
 static void *exchange_begin(void *context, const char *uri, struct MHD_Connection *connection)
 {
@@ -177,6 +186,7 @@ static enum MHD_Result serve(void *context, struct MHD_Connection *connection, c
                                    .path = path,
                                    .query = exchange->query,
                                    .body = buf_slice(&exchange->body),
+                                   .local = is_local(connection),
                                    .arena = &exchange->arena,
                                    .connection = connection};
     struct http_reply reply;

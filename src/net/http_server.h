@@ -18,6 +18,7 @@ struct http_request {
     const char *path;   // raw, without the query, starts with '/'
     const char *query;  // raw, what follows '?'; "" when there is none
     struct slice body;
+    bool local;          // the client is on this machine
     struct arena *arena; // of this request
     void *connection;    // for http_header; NULL: a request without headers
 };

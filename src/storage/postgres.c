@@ -17,6 +17,7 @@ static void postgres_close(struct sink *sink)
     free(self->partitions);
     free(self->piece);
     free(self->url);
+    free(self->password_file);
     free(self);
 }
 
@@ -37,8 +38,9 @@ static enum status postgres_open(struct sink **out, const struct sink_params *pa
     struct postgres *self = memory_new(1, sizeof *self);
     self->sink.ops = &sink_postgres;
     self->url = strdup(params->config->storage.url);
+    self->password_file = strdup(params->config->storage.password_file);
     self->piece = memory_new(1, POSTGRES_PIECE_BYTES);
-    if (!self->url) abort();
+    if (!self->url || !self->password_file) abort();
     self->read_only = params->read_only;
     self->statement_timeout_ms = params->config->storage.statement_timeout_ms;
     self->connect_timeout_ms = params->config->storage.connect_timeout_ms;

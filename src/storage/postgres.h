@@ -62,6 +62,7 @@ struct postgres_partition {
 struct postgres {
     struct sink sink; // first: a struct sink is a pointer to it
     char *url;        // may hold a password: never in a text
+    char *password_file;
     bool read_only;
     bool patient; // this call waits for an answer as long as the connection lives; else a server may be silent for so long only
     int64_t statement_timeout_ms, connect_timeout_ms;

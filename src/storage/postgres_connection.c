@@ -7,12 +7,14 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "storage/postgres.h"
 
 enum {
     OLDEST_SERVER = 120000,
     SILENCE_GRACE_MS = 5000, // the server gives a statement up by itself before we give the server up
     LOCK_TIMEOUT_MS = 5000,
+    PASSWORD_BYTES = 4096,
     LEAST_USER_TIMEOUT_MS = 10000,
     QUICK_FAILURE_MS = 1000,
 };
@@ -189,22 +191,39 @@ static enum status set_up(struct postgres *self, struct err *err)
     return postgres_run(self, "set up the connection to PostgreSQL", sql, err);
 }
 
-static enum status connect(struct postgres *self, struct err *err)
+// The first line of the file. It may change, and be away for a moment while it does.
+static enum status read_password(const struct postgres *self, struct buf *out, struct err *err)
 {
-    TRY(check_url(self->url, err));
+    const char *why = *self->password_file ? file_read(self->password_file, out) : NULL;
+    if (!why && out->full) why = "it is too long";
+    if (!why && memchr(out->data ? out->data : "", '\0', out->size)) why = "it holds a zero byte";
+    if (why) return err_set(err, RETRY, ERR_CONFIG, "cannot read storage.password-file %s: %s", self->password_file, why);
+    buf_append_byte(out, '\0');
+    out->data[strcspn(out->data, "\r\n")] = '\0';
+    return OK;
+}
+
+static enum status connect_with(struct postgres *self, const char *password, struct err *err)
+{
     char timeout[24], user_timeout[24];
     snprintf(timeout, sizeof timeout, "%lld", (long long)(self->connect_timeout_ms + 999) / 1000);
     int64_t unanswered_ms = self->statement_timeout_ms > LEAST_USER_TIMEOUT_MS ? self->statement_timeout_ms : LEAST_USER_TIMEOUT_MS;
     snprintf(user_timeout, sizeof user_timeout, "%lld", (long long)unanswered_ms);
     // Looking for a Kerberos ticket costs memory and time at every start, and hardly anybody has one: it has to be asked for.
     const char *gss = getenv("PGGSSENCMODE") ? NULL : "disable";
-    // What stands before dbname is overruled by the URL, what stands after it is not. NULL is not set at all.
-    const char *const names[] = {"connect_timeout",           "keepalives_idle",
-                                 "keepalives_interval",       "keepalives_count",
-                                 "tcp_user_timeout",          "gssencmode",
-                                 "fallback_application_name", "dbname",
-                                 "client_encoding",           NULL};
-    const char *const values[] = {timeout, "10", "5", "3", user_timeout, gss, "fdp", self->url, "UTF8", NULL};
+    // What stands before dbname is overruled by the URL, what stands after it is not. NULL and "" are not set at all.
+    const char *const names[] = {"connect_timeout",
+                                 "keepalives_idle",
+                                 "keepalives_interval",
+                                 "keepalives_count",
+                                 "tcp_user_timeout",
+                                 "gssencmode",
+                                 "fallback_application_name",
+                                 "password",
+                                 "dbname",
+                                 "client_encoding",
+                                 NULL};
+    const char *const values[] = {timeout, "10", "5", "3", user_timeout, gss, "fdp", password, self->url, "UTF8", NULL};
     int64_t began_ns = clock_mono_ns();
     self->conn = PQconnectdbParams(names, values, 1);
     if (!self->conn) abort();
@@ -215,6 +234,18 @@ static enum status connect(struct postgres *self, struct err *err)
     PQsetNoticeProcessor(self->conn, ignore_notice, NULL);
     enum status status = PQsetnonblocking(self->conn, 1) == 0 ? set_up(self, err) : postgres_err(self, NULL, "connect", err);
     if (status != OK) postgres_drop(self);
+    return status;
+}
+
+static enum status connect(struct postgres *self, struct err *err)
+{
+    struct buf password;
+    TRY(check_url(self->url, err));
+    buf_init(&password, PASSWORD_BYTES);
+    enum status status = read_password(self, &password, err);
+    if (status == OK) status = connect_with(self, password.data, err);
+    if (password.data) explicit_bzero(password.data, password.capacity);
+    buf_fini(&password);
     return status;
 }
 

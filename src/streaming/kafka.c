@@ -12,6 +12,7 @@
 
 enum {
     CLOSE_MS = 5000,
+    CLOSE_UNASSIGNED_MS = 300, // there is nothing to give back, and a broker that has not answered the wish to join is silent for long
     FIRST_SOUND_DESTROY = 0x020300ff, // version of librdkafka
     HEADERS_MAX_BYTES = 512 << 20,    // more than the largest answer of a broker can hold
 };
@@ -58,7 +59,8 @@ static void end_membership(struct kafka *kafka)
         rd_kafka_error_destroy(error);
         return;
     }
-    for (int64_t deadline = clock_deadline_ms(CLOSE_MS); !rd_kafka_consumer_closed(consumer->client) && clock_mono_ns() < deadline;) {
+    int64_t deadline = clock_deadline_ms(consumer->assigned ? CLOSE_MS : CLOSE_UNASSIGNED_MS);
+    while (!rd_kafka_consumer_closed(consumer->client) && clock_mono_ns() < deadline) {
         rd_kafka_event_t *event = rd_kafka_queue_poll(consumer->events, 10);
         if (event && rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE) rd_kafka_assign(consumer->client, NULL);
         rd_kafka_event_destroy(event);
@@ -75,7 +77,7 @@ static void end_reading(struct kafka *kafka)
 }
 
 // librdkafka before 2.3 aborts the process when a member of a group is destroyed before its first assignment (its issue 4312). Such a
-// client, which has left the group, is told to be quiet and stays until the process ends.
+// client, which leaves the group, is told to be quiet and stays until the process ends.
 static void destroy(const struct kafka_consumer *consumer, bool abandon)
 {
     if (abandon) {
@@ -91,16 +93,17 @@ static void destroy(const struct kafka_consumer *consumer, bool abandon)
 void kafka_consumer_close(struct kafka *kafka)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
-    bool member = consumer->joined, abandon = member && !consumer->assigned && rd_kafka_version() < FIRST_SOUND_DESTROY;
+    bool abandon = consumer->joined && !consumer->assigned && rd_kafka_version() < FIRST_SOUND_DESTROY;
     if (consumer->client) end_reading(kafka);
     while (consumer->partition_count) kafka_partition_remove(consumer, consumer->partitions[0]);
+    if (consumer->client) {
+        kafka_pump_stop(&consumer->pump);
+        if (consumer->joined) end_membership(kafka);
+        destroy(consumer, abandon);
+        consumer->client = NULL;
+    }
     consumer->sought = consumer->joined = consumer->assigned = consumer->group_troubled = false;
     consumer->trouble.status = OK;
-    if (!consumer->client) return;
-    kafka_pump_stop(&consumer->pump);
-    if (member) end_membership(kafka);
-    destroy(consumer, abandon);
-    consumer->client = NULL;
 }
 
 // A question to a broker waits behind the fetch that a reading client has open there, half a second when nothing comes: then the producer

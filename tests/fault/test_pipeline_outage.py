@@ -46,6 +46,32 @@ def test_database_down_while_partitions_are_assigned(pipeline):
     figure(f"{pipeline.finish()} after {rounds} assignments without a database")
 
 
+def test_password_changed_under_load(fdp, kafka, postgres_server, tmp_path, monkeypatch):
+    """The connection that is open goes on; the next one takes the password that is in the file by then."""
+    def change_password(password):
+        postgres_server._psql(f"ALTER ROLE benthos PASSWORD '{password}'")
+        monkeypatch.setenv("PGPASSWORD", password)  # for the test itself: the file is stronger
+
+    change_password("hush-one")
+    file = tmp_path / "password"
+    file.write_text("hush-one\n")
+    pipeline = Pipeline(fdp, kafka, servers.Database(postgres_server, "guarded"))
+    worker = pipeline.worker("--set", f"storage.password-file={file}")
+    with pipeline.load.running(1000):
+        pipeline.progress(1000)
+        change_password("hush-two")
+        pipeline.progress(1000)
+        assert pipeline.ready(worker)
+        pipeline.postgres.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'fdp'")
+        wait_for(lambda: "does not let us in" in worker.stderr(), "a word about the password")
+        assert not pipeline.ready(worker)
+        file.write_text("hush-two\n")
+        pipeline.progress(1000)
+        wait_for(lambda: pipeline.ready(worker), "ready again")
+    assert "hush" not in worker.stderr()
+    figure(f"{pipeline.finish()} while the password was changed")
+
+
 def test_database_down_at_the_start(pipeline):
     monitoring = f"127.0.0.1:{free_port()}"
     pipeline.postgres.stop()

@@ -54,7 +54,7 @@ def test_roles_work_side_by_side_as_documented(fdp, tmp_path, monkeypatch):
         for documented, address in addresses.items():
             line = line.replace(documented, address)
         role, *words = shlex.split(line.removeprefix("build/fdp "))
-        if role in ("registry", "simulate", "ingest", "process"):
+        if role in ("registry", "simulate", "ingest", "process", "console"):
             running = fdp.start(role, *words)
             if role == "registry":
                 addresses["http://127.0.0.1:8081"] = running.address("registry")
@@ -69,7 +69,7 @@ def test_roles_work_side_by_side_as_documented(fdp, tmp_path, monkeypatch):
     wait_for(lambda: (fdp.data / "store.db").exists() and fdp.count("finance_data_ingress") > 20, "rows")
     for words in looks:
         assert fdp(*words).strip()
-    assert len(fdp.running) == 4 and looks
+    assert len(fdp.running) == 5 and looks
     assert all(role.stop()[0] == 0 for role in reversed(fdp.running))
 
 

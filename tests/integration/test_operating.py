@@ -223,6 +223,25 @@ def test_topics_produce_names_the_lines_that_are_no_records(filled):
     assert filled.run("topics", "produce", "nowhere", stdin="x\n").returncode == 2
 
 
+def test_topics_produce_reads_a_file(filled, tmp_path):
+    (tmp_path / "lines").write_text(json.dumps(TICK | {"id": "FROM-FILE"}) + "\n")
+    assert filled("topics", "produce", "tickers.stocks", tmp_path / "lines", "--schema") == "1 record produced, 0 lines refused\n"
+    assert json.loads(filled("topics", "tail", "tickers.stocks", "-n", "1"))["id"] == "FROM-FILE"
+    assert filled.run("topics", "produce", "tickers.stocks", tmp_path / "nothing").returncode == 2
+    assert "cannot read" in filled.run("topics", "produce", "tickers.stocks", tmp_path).stderr
+
+
+def test_topics_create_makes_those_of_the_configuration(filled):
+    assert filled.json("topics", "create") == {"topics": 4}
+    more = ["--set", "streaming.topics=[{name: tickers.stocks}, {name: tickers.crypto}, {name: tickers.currency},"
+            " {name: tickers.bonds, partitions: 2}]"]
+    assert "4 topics" in filled("topics", "create", "--wait", "1m", *more)
+    assert len(filled.json("topics", "describe", "tickers.bonds")) == 2
+    filled("topics", "delete", "tickers.bonds", "--yes")
+    assert filled.run("topics", "create", "--partitions", "4").returncode == 2
+    assert filled.run("topics", "create", "--wait", "soon").returncode == 2
+
+
 # --- Check, preview ---
 
 

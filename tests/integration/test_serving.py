@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the roles serve beside their work: probes and metrics, help for who comes to the wrong door, and all of it under pressure."""
+import json
 import os
 import resource
 import socket
+import subprocess
 import time
 import urllib.error
 import urllib.request
 
 import pytest
 
-from conftest import FREE_PORTS, figure, wait_for
+from conftest import BINARY, FREE_PORTS, figure, wait_for
 
 
 def get(url, timeout=10):
@@ -48,6 +50,66 @@ def test_up_says_of_each_part_whether_it_is_ready(fdp):
     wait_for(lambda: get(base + "readyz")[0] == 200, "ready")
     assert {line.split(":")[0] for line in get(base + "readyz")[1].splitlines()} == {"simulator", "ingestion", "processing"}
     assert role.stop()[0] == 0
+
+
+def address_of_this_machine():
+    """One that is not loopback; no packet is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        return probe.getsockname()[0]
+
+
+@pytest.mark.parametrize("token", ["", "open-sesame"])
+def test_page_is_for_this_machine_or_for_who_has_the_token(fdp, token):
+    role = fdp.up("--set", "monitoring.listen=*:0", "--set", f"monitoring.token={token}")
+    local = role.address("monitoring")
+    remote = local.replace("127.0.0.1", address_of_this_machine())
+    for page in ("", "api/v1/prices", "api/nothing"):
+        assert get(local + page)[0] in (200, 404)
+        code, text, _ = get(remote + page)
+        assert code == (401 if token else 403) and "monitoring.token" in text
+        assert get(f"{remote}{page}?token=")[0] == get(f"{remote}{page}?token=wrong")[0] == code
+        if token:
+            assert get(f"{remote}{page}?token={token}")[0] == get(local + page)[0]
+            for given, allowed in ((token, True), (token + "x", False), (token[:-1], False)):
+                request = urllib.request.Request(remote + page, headers={"Authorization": f"Bearer {given}"})
+                assert (get(request)[0] == get(local + page)[0]) == allowed
+    for page in ("metrics", "livez", "readyz"):
+        assert get(remote + page)[0] == get(local + page)[0]
+    if token:
+        assert token not in fdp("config", "show", "--set", f"monitoring.token={token}")
+    assert role.stop()[0] == 0
+
+
+def test_console_shows_what_comes_on_the_topics(fdp):
+    up = fdp.up("--set", "simulator.rate=200")
+    console = fdp.role("console", "--set", f"streaming.registry.url={up.address('registry')}")
+    base = console.address("monitoring")
+    wait_for(lambda: get(base + "readyz")[:2] == (200, "console: ready\n"), "ready")
+    prices = wait_for(lambda: len(found := json.loads(get(base + "api/v1/prices")[1])) > 30 and found, "prices")
+    assert {price["table"] for price in prices} == {"tickers.stocks", "tickers.crypto", "tickers.currency"}
+    assert "AAPL" in get(base)[1]
+    seen = metric(base, "fdp_console_records_total")
+    wait_for(lambda: metric(base, "fdp_console_records_total") > seen, "more")
+    assert metric(base, "fdp_console_bad_records_total") == 0
+    assert up.stop()[0] == 0
+    assert console.stop()[0] == 0
+
+
+def test_schemas_load_waits_for_the_registry(fdp):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    load = subprocess.Popen([BINARY, "schemas", "load", "--wait", "1m", "--set", f"streaming.registry.url=http://{address}"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not load.stderr.readline().startswith("not yet: "):  # what comes before are warnings of the configuration
+        assert load.poll() is None
+    role = fdp.role("registry", "--set", f"streaming.registry.listen={address}")
+    assert load.communicate(timeout=60)[0] == "6 new versions loaded\n"
+    assert load.returncode == 0 and role.stop()[0] == 0
 
 
 def test_ingest_names_a_wrong_source_before_it_waits_for_the_registry(fdp):

@@ -54,12 +54,18 @@ static void test_back_off_doubles_and_ends_with_the_deadline(void **state)
     int64_t first_ms = backoff.ms;
     assert_true(halt_back_off(&halt, &backoff, "waiting", &err));
     assert_int_equal(backoff.ms, 2 * first_ms);
-    assert_true(backoff.said);
+    assert_int_equal(backoff.said_count, 1);
+    (void)err_set(&err, RETRY, ERR_STORAGE, "something else");
+    assert_true(halt_back_off(&halt, &backoff, "waiting", &err));
+    assert_int_equal(backoff.said_count, 2);
+    (void)err_set(&err, RETRY, ERR_STORAGE, "not now");
+    assert_true(halt_back_off(&halt, &backoff, "waiting", &err));
+    assert_int_equal(backoff.said_count, 2);
     halt_ask(&halt, clock_mono_ns());
     assert_false(halt_back_off(&halt, &backoff, "waiting", &err));
     halt_back_on(&halt, &backoff, "works again");
     assert_int_equal(backoff.ms, 0);
-    assert_false(backoff.said);
+    assert_int_equal(backoff.said_count, 0);
     halt_fini(&halt);
 }
 
