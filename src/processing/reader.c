@@ -12,6 +12,7 @@ static const char component[] = "processing";
 
 enum {
     IDLE_POLL_MS = 500, // how often an idle reader looks around
+    DRAIN_POLL_MS = 5,  // the same when it has been asked to stop
     HINT_INTERVAL_MS = 1000,
     RETRY_MIN_MS = 250, // of a partition that cannot be worked on
     RETRY_MAX_MS = 5000,
@@ -412,10 +413,10 @@ static void observe_stream(struct worker *self, const struct job *job)
     metric_observe_since_us(self->metrics->stage_stream, job->polled_us, published->int64, published->null, records->rows);
 }
 
-// Until something has to be done about a slot that waits.
+// Until something has to be done about a slot that waits, or it is time to see whether the writer has finished.
 static int64_t poll_deadline(const struct worker *self)
 {
-    int64_t deadline_ns = clock_deadline_ms(IDLE_POLL_MS);
+    int64_t deadline_ns = clock_deadline_ms(halt_asked(self->halt) ? DRAIN_POLL_MS : IDLE_POLL_MS);
     for (uint32_t i = 0; i < self->slot_count; i++)
         if (self->slots[i].state == SLOT_GIVEN && self->slots[i].retry_ns < deadline_ns) deadline_ns = self->slots[i].retry_ns;
     return deadline_ns;
