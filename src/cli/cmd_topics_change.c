@@ -65,8 +65,9 @@ static int run_create(struct app *app, struct stream_topic *topic)
     if (!tool_wait_init(app, &wait)) return ERR_USAGE;
     if (stream_open(&stream, &params, &err) != OK) return app_fail(app, &err);
     enum status status;
-    do status = topic ? create(app, stream, topic, &err) : create_all(app, stream, &err);
-    while (tool_wait_more(&wait, status, &err));
+    do {
+        status = topic ? create(app, stream, topic, &err) : create_all(app, stream, &err);
+    } while (tool_wait_more(&wait, status, &err));
     stream_close(stream);
     return status == OK ? EXIT_DONE : app_fail(app, &err);
 }
