@@ -78,7 +78,8 @@ int cmd_topics_create(struct app *app)
     const char *retention = app_flag(app, "retention");
     struct stream_topic topic = {.retention_ms = app->config->streaming.retention_ms,
                                  .retention_bytes = app->config->streaming.retention_bytes,
-                                 .compacted = app_flag(app, "compacted") != NULL};
+                                 .compacted = app_flag(app, "compacted") != NULL,
+                                 .asked = retention != NULL};
     if (!app->word_count) {
         if (app_flag(app, "partitions") || retention || topic.compacted)
             return app_usage(app, "--partitions, --retention and --compacted are for one topic: name it");

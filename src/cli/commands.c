@@ -102,7 +102,7 @@ const struct command commands[] = {
      "Make a topic, or without NAME all of streaming.topics",
      "One that is there with as many partitions is left as it is.",
      {{"partitions", "N", "how many (default 3); they stay as many"},
-      {"retention", "DURATION", "how long records are kept, such as 7d (default: streaming.retention)"},
+      {"retention", "DURATION", "how long records are kept, such as 7d (default: streaming.retention, on Kafka the broker's)"},
       {"compacted", NULL, "keep the last record of each key for ever (Kafka)"},
       WAIT_FLAG},
      cmd_topics_create},

@@ -18,7 +18,8 @@ enum { LOOK_INTERVAL_MS = 1000 };
 
 // --- Noticing ---
 
-// Of the content, by its path: a ConfigMap's symbolic link that was swapped is a change too. 0: there is no file to look at.
+// Of the content, by its path: a ConfigMap's symbolic link that was swapped is a change too. 0: there is no file to look at, or an empty
+// one, as between the two steps of an editor that empties a file before it writes.
 static uint64_t content_hash(const struct app *app)
 {
     const char *file = configuration_file(app);
@@ -27,7 +28,7 @@ static uint64_t content_hash(const struct app *app)
     if (!file || stat(file, &info) || !S_ISREG(info.st_mode)) return 0;
     struct buf text;
     buf_init(&text, BUF_MAX_CONFIG_FILE);
-    if (!file_read(file, &text)) hash = text_hash(text.data, text.size) | 1;
+    if (!file_read(file, &text) && text.size) hash = text_hash(text.data, text.size) | 1;
     buf_fini(&text);
     return hash;
 }

@@ -140,8 +140,8 @@ static const struct option_row rows[] = {
      .help = "Where metrics, health and the web page are served; port 0 picks a free one. Unless it is set, fdp ingest uses port 8083, fdp "
              "process 8084 and fdp simulate 8085."},
     {.name = "monitoring.token", .type = OPTION_TEXT, .flags = OPTION_SECRET, AT(monitoring.token), .fallback = "",
-     .help = "What clients on other machines have to show for the web page and /api: \"Authorization: Bearer TOKEN\", or ?token=TOKEN. "
-             "Empty: only clients on this machine see them. Metrics and health are for everybody."},
+     .help = "What clients have to show for the web page and /api: \"Authorization: Bearer TOKEN\", or ?token=TOKEN. Empty: clients on "
+             "this machine see them, nobody else does. Metrics and health are for everybody."},
     {.name = "monitoring.symbols-max", .type = OPTION_INT, AT(monitoring.symbols_max), .fallback = "1000", .max = 1000000, .unit = "symbols",
      .help = "Most symbols with metrics of their own; all others share the label \"other\"."},
 

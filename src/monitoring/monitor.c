@@ -59,7 +59,8 @@ static bool may_look(const struct monitor *self, const struct http_request *requ
 {
     static const char bearer[] = "Bearer ";
     const char *header = http_header(request, "Authorization");
-    if (request->local || is_token(self, http_query(request, "token"))) return true;
+    if (!*self->token) return request->local;
+    if (is_token(self, http_query(request, "token"))) return true;
     return header && !strncasecmp(header, bearer, sizeof bearer - 1) && is_token(self, header + sizeof bearer - 1);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every role shows of itself over HTTP: /metrics, /livez, /readyz, and the prices on / and /api/v1/prices. The prices are for clients
-// on this machine, and for those that show monitoring.token.
+// that show monitoring.token; while it is not set, for those on this machine.
 #ifndef FDP_MONITORING_MONITOR_H
 #define FDP_MONITORING_MONITOR_H
 

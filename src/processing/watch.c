@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/halt.h"
@@ -16,12 +17,14 @@ enum {
     BATCH_ROWS = 2000,
     RECENT = 1000, // records of each partition that are read from before its end
     POLL_MS = 500,
+    LOOK_MS = 30000, // for new partitions
 };
 
 // What is read: a partition of a topic. Its index is the source of its records.
 struct place {
     uint32_t topic;
     int32_t partition;
+    int64_t next; // offset
 };
 
 struct watched_topic {
@@ -41,21 +44,19 @@ struct watch {
     uint32_t place_count;
     struct batch *records;
     struct metric *seen, *bad;
+    bool complete;   // all topics were there
+    int64_t look_ns; // for topics and partitions that are new
     atomic_bool reading;
     pthread_t thread;
     bool running;
 };
 
-static enum status add_topic(struct watch *self, const struct config_topic *topic, struct err *err)
+static enum status add_topic(struct watch *self, const char *name, struct err *err)
 {
-    struct watched_topic *watched = &self->topics[self->topic_count];
-    watched->name = topic->name;
-    TRY(tick_decoder_new(&watched->decoder, self->params.config->streaming.schemas, topic->name, self->registry, err));
+    struct watched_topic *watched = &self->topics[self->topic_count++];
+    watched->name = name;
+    TRY(tick_decoder_new(&watched->decoder, self->params.config->streaming.schemas, name, self->registry, err));
     watched->ticks = batch_new(tick_decoder_type(watched->decoder), BATCH_ROWS);
-    self->places = memory_grow(self->places, self->place_count + (size_t)topic->partitions, sizeof *self->places);
-    for (int32_t i = 0; i < (int32_t)topic->partitions; i++)
-        self->places[self->place_count++] = (struct place){.topic = self->topic_count, .partition = i};
-    self->topic_count++;
     return OK;
 }
 
@@ -66,38 +67,65 @@ static enum status open_parts(struct watch *self, struct err *err)
     TRY(registry_client_open(&self->registry, self->params.registry_url, self->params.log, self->params.metrics, err));
     TRY(stream_open(&self->stream, &stream, err));
     self->topics = memory_new(config->streaming.topics.count, sizeof *self->topics);
-    for (uint32_t i = 0; i < config->streaming.topics.count; i++) TRY(add_topic(self, &config->streaming.topics.items[i], err));
+    for (uint32_t i = 0; i < config->streaming.topics.count; i++) TRY(add_topic(self, config->streaming.topics.items[i].name, err));
     return OK;
 }
 
-// A topic may not be there yet, or be made anew: places are sought again from their ends.
-static enum status seek_ends(struct watch *self, struct err *err)
+static struct place *place_of(struct watch *self, uint32_t topic, int32_t partition)
+{
+    for (uint32_t i = 0; i < self->place_count; i++)
+        if (self->places[i].topic == topic && self->places[i].partition == partition) return &self->places[i];
+    self->places = memory_grow(self->places, self->place_count + 1, sizeof *self->places);
+    self->places[self->place_count] = (struct place){.topic = topic, .partition = partition};
+    return &self->places[self->place_count++];
+}
+
+// From where it was, or a little before the end when that is new, too far away, or gone.
+static enum status seek_place(struct watch *self, struct place *place, struct err *err)
 {
     const struct stream_ops *ops = self->stream->ops;
-    for (uint32_t i = 0; i < self->place_count; i++) {
-        const struct place *place = &self->places[i];
-        const char *topic = self->topics[place->topic].name;
-        struct stream_watermarks marks;
-        TRY(ops->watermarks(self->stream, topic, place->partition, &marks, err));
-        int64_t from = marks.high - RECENT > marks.low ? marks.high - RECENT : marks.low;
-        TRY(ops->seek(self->stream, topic, place->partition, i, from, err));
-    }
-    return OK;
+    const char *topic = self->topics[place->topic].name;
+    struct stream_watermarks marks;
+    TRY(ops->watermarks(self->stream, topic, place->partition, &marks, err));
+    int64_t recent = marks.high - RECENT > marks.low ? marks.high - RECENT : marks.low;
+    if (place->next < recent || place->next > marks.high) place->next = recent;
+    return ops->seek(self->stream, topic, place->partition, place - self->places, place->next, err);
 }
 
-// What cannot be decoded is for the worker to quarantine; here it is only counted.
+// All partitions that the stream has of the topics now. A topic that is not there yet is looked for again.
+static enum status seek_all(struct watch *self, struct err *err)
+{
+    struct arena arena;
+    struct stream_topic *topics;
+    uint32_t count;
+    arena_init(&arena, 4096);
+    enum status status = self->stream->ops->topics(self->stream, &arena, &topics, &count, err);
+    self->complete = status == OK;
+    for (uint32_t i = 0; i < self->topic_count && status == OK; i++) {
+        uint32_t at = 0;
+        while (at < count && strcmp(topics[at].name, self->topics[i].name) != 0) at++;
+        self->complete = self->complete && at < count;
+        for (int32_t p = 0; at < count && p < topics[at].partitions && status == OK; p++)
+            status = seek_place(self, place_of(self, i, p), err);
+    }
+    arena_fini(&arena);
+    self->look_ns = clock_deadline_ms(self->complete ? LOOK_MS : POLL_MS);
+    return status;
+}
+
+// What cannot be decoded is for the worker to quarantine; here it is only counted. RETRY: the record is read again.
 static enum status decode(struct watch *self, struct err *err)
 {
     struct tick_fault fault;
     for (uint32_t row = 0; row < self->records->rows; row++) {
-        const struct place *place = &self->places[self->records->source[row]];
+        struct place *place = &self->places[self->records->source[row]];
         struct watched_topic *topic = &self->topics[place->topic];
-        struct backoff backoff = {0};
-        enum status status;
-        while ((status = tick_decode(topic->decoder, self->records, row, place->partition, topic->ticks, &fault, err)) == RETRY)
-            if (!halt_back_off(&self->halt, &backoff, "the registry does not give a schema; trying again", err)) return RETRY;
-        if (status == FATAL) return FATAL;
-        if (status == REJECT) metric_add(self->bad, 1);
+        enum status status = tick_decode(topic->decoder, self->records, row, place->partition, topic->ticks, &fault, err);
+        if (status == REJECT)
+            metric_add(self->bad, 1);
+        else if (status != OK)
+            return status;
+        place->next = self->records->offset[row] + 1;
     }
     return OK;
 }
@@ -118,9 +146,9 @@ static enum status read_on(struct watch *self, struct err *err)
     enum status status = self->stream->ops->poll(self->stream, self->records, clock_deadline_ms(POLL_MS), err);
     if (status == AGAIN) return OK;
     if (status != OK) return status;
-    TRY(decode(self, err));
-    hand_on(self);
-    return OK;
+    status = decode(self, err);
+    hand_on(self); // also what came before one that has to wait
+    return status;
 }
 
 static void *watch_main(void *context)
@@ -130,12 +158,11 @@ static void *watch_main(void *context)
     struct backoff backoff = {0};
     while (!halt_asked(&self->halt)) {
         struct err err;
-        enum status status = atomic_load(&self->reading) ? OK : seek_ends(self, &err);
+        bool look = !atomic_load(&self->reading) || clock_mono_ns() >= self->look_ns;
+        enum status status = look ? seek_all(self, &err) : OK;
+        if (status == OK) status = read_on(self, &err);
         if (status == OK) {
             atomic_store(&self->reading, true);
-            status = read_on(self, &err);
-        }
-        if (status == OK) {
             halt_back_on(&self->halt, &backoff, "the topics are read again");
             continue;
         }

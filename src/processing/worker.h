@@ -85,6 +85,7 @@ struct worker {
     struct positions owned; // stored
     struct job part;        // of a job that has to be written in parts
     struct process_summary summary;
+    int64_t quarantine_ns; // when the quarantine may be mentioned again
 
     _Atomic(struct worker_change *) next; // changed routes, to be taken by the reader
 

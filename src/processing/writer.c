@@ -13,6 +13,7 @@ static const char component[] = "processing";
 
 enum {
     WAIT_MS = 500,
+    MENTION_MS = 60000,
     SLOW_TRIES = 3, // of a single record that the store does not manage in time
 };
 
@@ -161,6 +162,15 @@ static void cut_stale(struct worker *self, struct job *unit)
 
 // --- Writing ---
 
+// At most once a minute: a producer that goes wrong does so with every record.
+static void mention_quarantine(struct worker *self, uint64_t count)
+{
+    if (!count || clock_mono_ns() < self->quarantine_ns) return;
+    self->quarantine_ns = clock_deadline_ms(MENTION_MS);
+    log_warn(self->params->log, component, "records have gone to the quarantine; fdp quarantine list tells why", "records",
+             log_number((int64_t)count));
+}
+
 static void count_commit(struct worker *self, const struct job *unit)
 {
     struct process_summary counts = {0};
@@ -177,6 +187,7 @@ static void count_commit(struct worker *self, const struct job *unit)
     self->summary.skipped += counts.skipped;
     metric_add(metrics->stored, counts.stored);
     metric_add(metrics->quarantined, counts.quarantined);
+    mention_quarantine(self, counts.quarantined);
     metric_add(metrics->filtered, counts.filtered);
     metric_add(metrics->skipped, counts.skipped);
     metric_add(metrics->batches, 1);

@@ -195,11 +195,15 @@ static enum status set_up(struct postgres *self, struct err *err)
 static enum status read_password(const struct postgres *self, struct buf *out, struct err *err)
 {
     const char *why = *self->password_file ? file_read(self->password_file, out) : NULL;
-    if (!why && out->full) why = "it is too long";
-    if (!why && memchr(out->data ? out->data : "", '\0', out->size)) why = "it holds a zero byte";
-    if (why) return err_set(err, RETRY, ERR_CONFIG, "cannot read storage.password-file %s: %s", self->password_file, why);
+    bool zero = memchr(out->data ? out->data : "", '\0', out->size);
     buf_append_byte(out, '\0');
-    out->data[strcspn(out->data, "\r\n")] = '\0';
+    if (out->full)
+        why = "it is too long";
+    else
+        out->data[strcspn(out->data, "\r\n")] = '\0';
+    if (!why && zero) why = "it holds a zero byte";
+    if (!why && *self->password_file && !*out->data) why = "its first line is empty";
+    if (why) return err_set(err, RETRY, ERR_CONFIG, "there is no password in storage.password-file %s: %s", self->password_file, why);
     return OK;
 }
 
@@ -219,11 +223,11 @@ static enum status connect_with(struct postgres *self, const char *password, str
                                  "tcp_user_timeout",
                                  "gssencmode",
                                  "fallback_application_name",
-                                 "password",
                                  "dbname",
+                                 "password",
                                  "client_encoding",
                                  NULL};
-    const char *const values[] = {timeout, "10", "5", "3", user_timeout, gss, "fdp", password, self->url, "UTF8", NULL};
+    const char *const values[] = {timeout, "10", "5", "3", user_timeout, gss, "fdp", self->url, password, "UTF8", NULL};
     int64_t began_ns = clock_mono_ns();
     self->conn = PQconnectdbParams(names, values, 1);
     if (!self->conn) abort();

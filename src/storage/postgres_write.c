@@ -290,7 +290,8 @@ static enum status row_fault(struct writing *w, const struct step *step, const c
 static enum status table_fault(struct writing *w, const struct step *step, const char *text)
 {
     const char *state = PQresultErrorField(w->refusal, PG_DIAG_SQLSTATE), *table = step->plan->table;
-    if (step->table == QUARANTINE) return err_set(w->err, FATAL, ERR_STORAGE, "cannot write to %s: %s", table, text);
+    if (step->table == QUARANTINE) // without it no bad record can be set aside: everything waits until somebody has mended it
+        return err_set(w->err, AGAIN, ERR_STORAGE, "cannot write to %s: %s; once it is as it was, all goes on by itself", table, text);
     if (state && !strcmp(state, "42501"))
         err_set(w->err, REJECT, ERR_STORAGE, "cannot write to table %s: %s; run: GRANT SELECT, INSERT ON \"%s\" TO \"%s\"", table, text,
                 table, PQuser(w->self->conn));
@@ -343,9 +344,8 @@ static enum status judge(struct writing *w)
         return judge_copy(w, step, trouble, text);
     }
     // At the end of all: a constraint or a trigger that is checked only then, or our own functions.
-    enum status status = trouble == TROUBLE_ROW ? REJECT : FATAL;
-    err_set(w->err, status, ERR_STORAGE, "cannot store: %s", text);
-    return status == REJECT ? fault(w, SINK_FAULT_SOME, 0) : FATAL;
+    err_set(w->err, trouble == TROUBLE_ROW ? REJECT : AGAIN, ERR_STORAGE, "cannot store: %s", text);
+    return trouble == TROUBLE_ROW ? fault(w, SINK_FAULT_SOME, 0) : AGAIN;
 }
 
 static enum status conclude(struct writing *w, bool sent)

@@ -55,6 +55,7 @@ struct kafka_producer {
     bool unsorted;
     bool failed; // some of the pending have failed: they wait for all others to be settled, and for again_ns
     int64_t again_ns, again_ms;
+    uint32_t at_once;                            // of the pending, since more were too much for a topic; 0: all
     struct err failure;                          // why the last of them failed
     struct metric *flushes, *restarts, *repeats; // NULL without metrics
 };

@@ -50,8 +50,9 @@ static const struct fixed defaults[] = {
     {BOTH, "log.thread.name", "false", NULL},
     {BOTH, "log.connection.close", "false", NULL},
     {BOTH, "socket.keepalive.enable", "true", NULL},
-    {BOTH, "socket.nagle.disable", "true", NULL},     // a request never waits for the acknowledgement of the one before
-    {BOTH, "reconnect.backoff.max.ms", "2000", NULL}, // a broker that is back is noticed soon
+    {BOTH, "socket.nagle.disable", "true", NULL},                // a request never waits for the acknowledgement of the one before
+    {BOTH, "reconnect.backoff.max.ms", "2000", NULL},            // a broker that is back is noticed soon
+    {BOTH, "topic.metadata.refresh.interval.ms", "10000", NULL}, // so are new partitions
     {CONSUMER, "isolation.level", "read_committed", NULL},
     {CONSUMER, "session.timeout.ms", "10000", NULL},        // a member that died is replaced after that long; being wrong costs little
     {CONSUMER, "heartbeat.interval.ms", "1000", NULL},      // how soon a member hears that others have come or gone

@@ -229,7 +229,9 @@ static enum status gone(struct kafka *kafka, struct kafka_partition *partition, 
     if (partition->number < count)
         return err_set(err, RETRY, ERR_STREAM, "%s/%d: the broker says that there is no such partition, but it should; it is asked again",
                        partition->topic, partition->number);
-    return err_set(err, FATAL, ERR_STREAM, "the topic \"%s\" was deleted while it was in use; restart to use the one of that name now",
+    return err_set(err, FATAL, ERR_STREAM,
+                   "the topic \"%s\" was deleted while it was in use; if another was made in its place, "
+                   "fdp groups reset GROUP --to earliest --fresh begins with it",
                    partition->topic);
 }
 
@@ -281,6 +283,8 @@ static void take_error(struct kafka *kafka, struct kafka_partition *partition, c
 // One thing from the queue: a record, the end of a partition, or a failure.
 static void take_message(struct kafka *kafka, struct kafka_partition *partition, rd_kafka_message_t *message, struct batch *batch)
 {
+    if ((!message->err || message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) && atomic_load(&kafka->consumer.down))
+        atomic_store(&kafka->consumer.down, false);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         if (message->offset > partition->end) partition->end = message->offset;
         partition->troubled = false;

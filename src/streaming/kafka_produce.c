@@ -13,6 +13,7 @@ enum {
     RECORD_OVERHEAD = 61 + 36, // a batch's head, and at most this much around one record
     ROOM_MS = 1000,            // how long append waits for room in the client's queue
     STEP_MS = 50,              // how often a flush looks for failures
+    AT_ONCE_MAX = 512,
     AGAIN_MIN_MS = 100,
     AGAIN_MAX_MS = 5000,
     PURGE_MS = 5000,
@@ -106,6 +107,17 @@ static rd_kafka_resp_err_t produce(struct kafka_producer *producer, const struct
     return code;
 }
 
+// The client makes batches of records, and a topic may take smaller ones only (max.message.bytes): then fewer are sent at once, down to 1.
+static void send_fewer(struct kafka_producer *producer, const char *topic)
+{
+    if (producer->at_once == 1)
+        err_set(&producer->failure, AGAIN, ERR_STREAM,
+                "the topic \"%s\" does not take a record of this size: raise its max.message.bytes; until then nothing is published",
+                topic);
+    if (producer->failed) return;
+    producer->at_once = producer->at_once ? (producer->at_once + 1) / 2 : AT_ONCE_MAX;
+}
+
 // Some of the pending have failed: they are tried again later, each time a little later.
 static void note_failure(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic)
 {
@@ -114,8 +126,10 @@ static void note_failure(struct kafka *kafka, rd_kafka_resp_err_t code, const ch
     snprintf(doing, sizeof doing, "append to the topic \"%s\"", topic);
     enum status status = kafka_err(kafka, code, NULL, doing, &producer->failure);
     (void)status; // whatever class it is: the records are kept, and tried again
+    if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) send_fewer(producer, topic);
     if (producer->failed) return;
     producer->failed = true;
+    if (producer->at_once > 1) return; // with fewer it may go well at once
     producer->again_ms = producer->again_ms ? 2 * producer->again_ms : AGAIN_MIN_MS;
     if (producer->again_ms > AGAIN_MAX_MS) producer->again_ms = AGAIN_MAX_MS;
     producer->again_ns = clock_deadline_ms(producer->again_ms);
@@ -207,7 +221,7 @@ static enum status submit(struct kafka *kafka, int64_t deadline_ns, struct err *
     kafka_pending_sort(producer);
     enum status status = OK;
     uint32_t done = 0;
-    for (; done < producer->pending_count; done++) {
+    for (; done < producer->pending_count && (!producer->at_once || done < producer->at_once); done++) {
         const struct kafka_pending *record = producer->pending[done];
         status = topic_ready(kafka, record->topic, deadline_ns, err);
         if (status != OK) break;
@@ -248,7 +262,7 @@ static void append_row(struct kafka *kafka, struct kafka_topic *topic, const str
     uint64_t number = producer->next_number++;
     topic->appended++;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__QUEUE_FULL;
-    bool straight = topic->handle && !producer->pending_count; // else it would overtake others
+    bool straight = topic->handle && !producer->pending_count && !producer->at_once; // else it would overtake others
     for (int64_t deadline = 0; straight && code == RD_KAFKA_RESP_ERR__QUEUE_FULL;) {
         code = produce(producer, topic, number, ms, field);
         if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || (deadline && clock_mono_ns() > deadline)) break;
@@ -283,6 +297,7 @@ static void count_flushed(struct kafka *kafka, int64_t started_ns)
     if (producer->flushes) metric_observe_ns(producer->flushes, clock_mono_ns() - started_ns);
     producer->unflushed = 0;
     producer->again_ms = 0;
+    producer->at_once = producer->at_once < AT_ONCE_MAX ? 2 * producer->at_once : 0;
 }
 
 static enum status not_yet(struct kafka *kafka, struct err *err)
@@ -306,7 +321,7 @@ static enum status step(struct kafka *kafka, int64_t deadline_ns, struct err *er
     if (serve(kafka)) TRY(restart(kafka, err));
     bool settled = !rd_kafka_outq_len(producer->client);
     if (producer->failed && settled && clock_mono_ns() >= producer->again_ns) producer->failed = false;
-    if (producer->pending_count && !producer->failed) {
+    if (producer->pending_count && !producer->failed && (settled || !producer->at_once)) {
         enum status status = submit(kafka, deadline_ns, err);
         if (status != OK) return status == RETRY ? AGAIN : status;
     }

@@ -89,6 +89,7 @@ void kafka_pump_read(struct kafka_pump *pump, rd_kafka_topic_partition_list_t *p
     pthread_mutex_lock(&pump->lock);
     rd_kafka_topic_partition_list_destroy(pump->partitions);
     pump->partitions = partitions;
+    pthread_cond_signal(&pump->changed);
     pthread_mutex_unlock(&pump->lock);
 }
 
@@ -97,7 +98,7 @@ void kafka_pump_work(struct kafka_pump *pump)
     pthread_mutex_lock(&pump->lock);
     bool idle = clock_mono_ns() >= pump->until_ns;
     pump->until_ns = clock_deadline_ms(WORK_MS);
-    if (idle) pthread_cond_signal(&pump->changed);
+    if (idle) pthread_cond_signal(&pump->changed); // else it works, or waits for partitions
     pthread_mutex_unlock(&pump->lock);
 }
 

@@ -86,6 +86,10 @@ static enum status request(struct kafka *kafka, rd_kafka_t *client, const struct
     rd_kafka_NewTopic_t *wanted = rd_kafka_NewTopic_new(topic->name, topic->partitions, -1, text, sizeof text);
     if (!wanted) return err_set(err, FATAL, ERR_STREAM, "cannot make the topic \"%s\": %s", topic->name, text);
     if (topic->compacted) rd_kafka_NewTopic_set_config(wanted, "cleanup.policy", "compact");
+    if (topic->asked) {
+        snprintf(text, sizeof text, "%lld", (long long)topic->retention_ms);
+        rd_kafka_NewTopic_set_config(wanted, "retention.ms", text);
+    }
     rd_kafka_queue_t *queue = rd_kafka_queue_new(client);
     rd_kafka_AdminOptions_t *options = kafka_admin_options(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_CreateTopics(client, &wanted, 1, options, queue);

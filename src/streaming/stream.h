@@ -25,7 +25,8 @@ struct stream_params {
 struct stream_topic {
     char name[STREAM_TOPIC_MAX + 1];
     int32_t partitions;
-    int64_t retention_ms, retention_bytes; // -1: keep; ignored where the server decides (Kafka keeps its own defaults)
+    int64_t retention_ms, retention_bytes; // -1: keep
+    bool asked;                            // for this retention: else a server that has its own (Kafka) goes by that
     bool compacted;                        // keeps the last record of each key for ever (_schemas)
 };
 

@@ -220,6 +220,18 @@ static struct entry *entry_get(struct registry_client *client, int32_t id)
     return &client->entries[slot_of(client, id)];
 }
 
+// A registry without any subject is one that has not been filled yet, or has lost what it had: no id is wrong for its sake.
+static bool is_empty(struct registry_client *client)
+{
+    struct err err;
+    int status = 0;
+    json_t *reply;
+    if (ask(client, &(struct question){"GET", "/subjects", {0}}, &status, &reply, &err) != OK) return false;
+    bool empty = status == 200 && json_is_array(reply) && !json_array_size(reply);
+    json_decref(reply);
+    return empty;
+}
+
 static enum status fetch(struct registry_client *client, int32_t id, struct avro_schema **out, struct err *err)
 {
     char path[64], what[64];
@@ -241,6 +253,9 @@ static enum status fetch(struct registry_client *client, int32_t id, struct avro
     else if ((result = avro_schema_parse(json_string_value(text), json_string_length(text), AVRO_LENIENT, NULL, 0, out, err)) != OK)
         err_context(err, "%s", what);
     json_decref(reply);
+    if (result == REJECT && status != 200 && is_empty(client))
+        return err_set(err, RETRY, ERR_REGISTRY, "%s: the registry at %s has no schemas at all; load them (fdp schemas load)", what,
+                       client->shown);
     return result;
 }
 

@@ -557,6 +557,57 @@ static void test_open_with_a_role_or_database_that_is_not_there_is_retry(void **
     assert_status(store_open_at(store, url, &sink, &err), RETRY, &err, "fdp_nothing");
 }
 
+static void test_open_wants_a_password_in_the_file_that_is_named(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    struct sink *sink;
+    char path[600], content[4200];
+    snprintf(path, sizeof path, "%s/password", store->bed.folder);
+    memset(content, 'x', sizeof content);
+    store->config.storage.password_file = path;
+    assert_status(store_open_at(store, store->url, &sink, &err), RETRY, &err, "storage.password-file");
+    static const struct {
+        size_t size; // of the file: the head, then letters
+        const char *head;
+        size_t head_size;
+        const char *why;
+    } wrong[] = {{0, "", 0, "empty"}, {1, "\n", 1, "empty"},     {20, "\r\n", 2, "empty"},           {20, "a\0b", 3, "zero"},
+                 {4095, "", 0, NULL}, {4096, "", 0, "too long"}, {sizeof content, "", 0, "too long"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        memcpy(content, wrong[i].head, wrong[i].head_size);
+        assert_int_equal(fwrite(content, 1, wrong[i].size, file), wrong[i].size);
+        fclose(file);
+        memset(content, 'x', sizeof content);
+        enum status status = store_open_at(store, store->url, &sink, &err);
+        if (wrong[i].why) {
+            assert_int_equal(status, RETRY);
+            assert_contains(err.text, wrong[i].why);
+        } else {
+            assert_int_equal(status, OK); // the server asks for none
+            sink_close(sink);
+        }
+    }
+}
+
+static void test_write_waits_while_the_quarantine_is_away(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    struct sink_fault fault;
+    struct sink_partition partition = claim(store->sink, 0);
+    struct batch *rows = rows_of(store->type, &partition, 1), *rejects = batch_new(&reject_row_type, 1);
+    add_reject(rejects, &partition, 1);
+    admin(store, "ALTER TABLE fdp_quarantine RENAME TO away");
+    assert_status(write_rows(store->sink, rows, rejects, advance_of(&partition, 1, 1), &fault, &err), AGAIN, &err, "fdp_quarantine");
+    admin(store, "ALTER TABLE away RENAME TO fdp_quarantine");
+    assert_ok(write_rows(store->sink, rows, rejects, advance_of(&partition, 1, 1), &fault, &err), &err);
+    batch_free(rows);
+    batch_free(rejects);
+}
+
 // postgres:// is the same, and what the URL says of the connection is kept.
 static void test_open_passes_the_url_on(void **state)
 {
@@ -602,6 +653,8 @@ int main(void)
         TEST(test_open_with_a_bad_url_is_fatal_and_keeps_the_password),
         TEST(test_open_without_a_server_is_retry),
         TEST(test_open_with_a_role_or_database_that_is_not_there_is_retry),
+        TEST(test_open_wants_a_password_in_the_file_that_is_named),
+        TEST(test_write_waits_while_the_quarantine_is_away),
         TEST(test_open_passes_the_url_on),
     };
     fixture_server = getenv("FDP_TEST_SINK");

@@ -309,7 +309,7 @@ static void test_flush_keeps_what_the_broker_refuses_until_it_takes_it(void **st
     for (size_t i = 0; i < sizeof large; i++) large[i] = (char)(i * i * 31 + i * 7 + (i >> 3)); // does not compress much
     must(&test->fixture, append_one(stream, test->topic, "k", (struct slice){large, sizeof large}, err));
     assert_int_equal(stream->ops->flush(stream, clock_deadline_ms(1500), err), AGAIN);
-    assert_non_null(strstr(err->text, "too large"));
+    assert_non_null(strstr(err->text, "max.message.bytes"));
     assert_non_null(strstr(err->text, test->topic));
     must(&test->fixture, append_one(stream, test->topic, "k", SLICE("after"), err));
     assert_int_equal(stream->ops->flush(stream, clock_deadline_ms(300), err), AGAIN);
@@ -321,6 +321,34 @@ static void test_flush_keeps_what_the_broker_refuses_until_it_takes_it(void **st
     assert_int_equal(text_at(out, RECORD_VALUE, 0).size, sizeof large);
     assert_memory_equal(text_at(out, RECORD_VALUE, 0).data, large, sizeof large);
     assert_true(slice_is(text_at(out, RECORD_VALUE, 1), "after"));
+    batch_free(out);
+    stream_close(stream);
+}
+
+// The client sends what waits as one batch, which may be too large although each record fits.
+static void test_flush_of_many_records_that_only_fit_one_by_one(void **state)
+{
+    struct test *test = *state;
+    NEEDS_BROKERS();
+    enum { COUNT = 300 };
+    struct err *err = &test->fixture.err;
+    struct stream *stream = open_stream(test);
+    must(&test->fixture, kafka_consumer_need(kafka_of(stream), NULL, err));
+    create_with(stream, test->topic, "max.message.bytes", "1000");
+    struct batch *in = batch_new(&record_row_type, COUNT), *out = batch_new(&record_row_type, COUNT);
+    char value[COUNT][700];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        for (size_t at = 0; at < sizeof value[i]; at++) value[i][at] = (char)(i * 131 + at * at * 31 + at * 7 + (at >> 3));
+        uint32_t row = batch_row_begin(in);
+        batch_set_slice(in, RECORD_VALUE, row, (struct slice){value[i], sizeof value[i]});
+        batch_row_commit(in);
+    }
+    must(&test->fixture, stream->ops->append(stream, test->topic, in, err));
+    must(&test->fixture, stream->ops->flush(stream, clock_deadline_ms(30000), err));
+    must(&test->fixture, stream->ops->seek(stream, test->topic, 0, 0, 0, err));
+    poll_rows(&test->fixture, stream, out, COUNT);
+    for (uint32_t row = 0; row < COUNT; row++) assert_memory_equal(text_at(out, RECORD_VALUE, row).data, value[row], sizeof value[row]);
+    batch_free(in);
     batch_free(out);
     stream_close(stream);
 }
@@ -690,6 +718,7 @@ int main(int argc, char **argv)
         T(test_unreachable_brokers_hold_up_nothing_for_long),
         T(test_flush_makes_a_new_producer_after_a_fatal_error),
         T(test_flush_keeps_what_the_broker_refuses_until_it_takes_it),
+        T(test_flush_of_many_records_that_only_fit_one_by_one),
         T(test_append_of_more_than_the_client_holds_keeps_the_order),
         T(test_topic_create_compacted_refuses_one_that_is_not),
         T(test_topic_create_by_who_only_looks_is_refused),

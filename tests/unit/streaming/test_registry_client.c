@@ -16,12 +16,16 @@ struct fake {
     _Atomic int requests, status;
     const char *_Atomic body;
     _Atomic bool hold;
+    atomic_bool empty; // has no subject
 };
 
 static void handle(void *context, const struct http_request *request, struct http_reply *reply)
 {
     struct fake *fake = context;
-    (void)request;
+    if (!strcmp(request->path, "/subjects")) { // asked only when an id does not exist
+        buf_append_text(&reply->body, atomic_load(&fake->empty) ? "[]" : "[\"some\"]");
+        return;
+    }
     atomic_fetch_add(&fake->requests, 1);
     while (atomic_load(&fake->hold)) sched_yield();
     reply->status = atomic_load(&fake->status);
@@ -94,6 +98,24 @@ static void test_schema_that_does_not_exist_is_rejected_and_not_asked_for_again(
     assert_int_equal(registry_schema(fake->client, 0, &schema, &fake->err), REJECT);
     assert_int_equal(registry_schema(fake->client, -1, &schema, &fake->err), REJECT);
     assert_int_equal(fake->requests, 1);
+}
+
+// No record is wrong because the registry was not filled yet, or has lost what it had.
+static void test_schema_that_an_empty_registry_does_not_have_is_waited_for(void **state)
+{
+    struct fake *fake = *state;
+    const struct avro_schema *schema;
+    atomic_store(&fake->empty, true);
+    answer(fake, 404, "{\"error_code\":40403,\"message\":\"Schema 9 not found\"}");
+    assert_int_equal(registry_schema(fake->client, 9, &schema, &fake->err), RETRY);
+    assert_non_null(strstr(fake->err.text, "fdp schemas load"));
+    atomic_store(&fake->empty, false);
+    answer(fake, 200, "{\"schema\":\"\\\"int\\\"\"}");
+    enum status status;
+    int64_t deadline_ns = clock_deadline_ms(20000);
+    while ((status = registry_schema(fake->client, 9, &schema, &fake->err)) == RETRY && clock_mono_ns() < deadline_ns)
+        clock_sleep_until(clock_deadline_ms(20));
+    assert_int_equal(status, OK);
 }
 
 // Believed for a while only: a registry that was restored, or had the wrong topic, may have it later.
@@ -286,7 +308,7 @@ static void test_client_and_server_agree(void **state)
     must(&fixture, registry_client_open(&client, registry_server_url(server), &log, NULL, &fixture.err));
     const struct avro_schema *schema;
     int32_t id, again;
-    assert_int_equal(registry_schema(client, 1, &schema, &fake->err), REJECT);
+    assert_int_equal(registry_schema(client, 1000, &schema, &fake->err), RETRY); // it is empty
     assert_int_equal(registry_lookup(client, "odd / name %2F \"q\"", "\"int\"", &id, &fixture.err), REJECT);
     must(&fixture, registry_register(client, "first", "\"float\"", &id, &fixture.err));
     must(&fixture, registry_register(client, "odd / name %2F \"q\"", "{\"type\":\"array\",\"items\":\"int\"}", &id, &fixture.err));
@@ -308,6 +330,7 @@ int main(void)
         T(test_open_refuses_what_is_no_url),
         T(test_schema_is_fetched_once_and_kept_when_the_registry_is_down),
         T(test_schema_that_does_not_exist_is_rejected_and_not_asked_for_again),
+        T(test_schema_that_an_empty_registry_does_not_have_is_waited_for),
         T(test_schema_that_did_not_exist_is_found_after_a_while),
         T(test_several_registries_are_asked_in_turn),
         T(test_schema_without_a_good_answer_is_retry_then_found),
