@@ -8,7 +8,7 @@ from pipeline import Pipeline, figure, times
 FAULTS = {  # what breaks the table crypto, what mends it, what the worker's word about it names
     "missing table": ("ALTER TABLE crypto RENAME TO away", "ALTER TABLE away RENAME TO crypto", "crypto"),
     "missing column": ("ALTER TABLE crypto DROP COLUMN exchange CASCADE", "ALTER TABLE crypto ADD COLUMN exchange text", "exchange"),
-    "column of another type": ("DROP VIEW finance_data_ingress; ALTER TABLE crypto ALTER bid TYPE date USING NULL",
+    "column of another type": ("DROP VIEW IF EXISTS finance_data_ingress; ALTER TABLE crypto ALTER bid TYPE date USING NULL",
                                "ALTER TABLE crypto ALTER bid TYPE double precision USING NULL", "bid"),
     "no permission": ("REVOKE INSERT ON crypto FROM CURRENT_USER", "GRANT INSERT ON crypto TO CURRENT_USER", "GRANT SELECT, INSERT"),
 }
