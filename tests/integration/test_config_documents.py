@@ -17,7 +17,8 @@ def defaults(schema):
     """What the schema says the defaults are, as a tree."""
     if "default" in schema:
         return schema["default"]
-    return {name: defaults(inner) for name, inner in schema["properties"].items()}
+    # NAME-file beside a secret NAME has none: it is another way to give it.
+    return {name: defaults(inner) for name, inner in schema["properties"].items() if "default" in inner or "properties" in inner}
 
 
 def errors(config):
