@@ -37,10 +37,18 @@ trap 'exit 143' TERM HUP
 bootstrap=$(tools/kafka.sh start --data "$kafka" --port "$(usual 9092)" --set log.retention.ms=604800000)
 url=$(tools/postgres.sh start --data "$postgres" --port "$(usual 5432)" "${socket[@]}")
 port=$(<"$postgres/port")
+cat >"$data/servers.yaml" <<CONFIG
+# Where the servers of make run-kafka are, for other commands: fdp COMMAND --config THIS. Written at each start.
+streaming:
+  url: "kafka://$bootstrap"
+storage:
+  url: "$url"
+CONFIG
 cat <<HINT
 Kafka: $bootstrap   PostgreSQL: 127.0.0.1:$port   From another terminal:
 
   psql -h 127.0.0.1 -p $port -U benthos -d tickers -c 'SELECT COUNT(*) FROM finance_data_ingress'
+  $fdp groups describe processing --config $data/servers.yaml
   tools/kafka.sh tool topics --bootstrap-server $bootstrap --describe
   curl http://127.0.0.1:8081/subjects
 

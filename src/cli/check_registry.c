@@ -85,7 +85,8 @@ static void check_open_registry(struct check *check, const struct tool_registry 
         check_fine(check, "registry (one in the process of fdp up or fdp registry; it does not run now)");
         return;
     }
-    check_result(check, status, option, "registry", &err);
+    enum status ready = status == OK ? registry_ready(registry->url, &err) : status;
+    check_result(check, ready, option, "registry", &err);
     if (status != OK) return;
     status = publisher_new(&publisher, check->app->config, registry->client, &err);
     publisher_free(publisher);

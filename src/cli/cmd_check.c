@@ -109,11 +109,12 @@ static void check_topics(struct check *check, struct stream *stream)
     check_result(check, status, "streaming.url", "stream", &err);
     for (uint32_t i = 0; i < config->streaming.topics.count && status == OK; i++) {
         const struct config_topic *wanted = &config->streaming.topics.items[i];
+        struct stream_topic topic = {0};
         for (uint32_t t = 0; t < count; t++) {
-            if (strcmp(topics[t].name, wanted->name) != 0 || topics[t].partitions == wanted->partitions) continue;
-            err_set(&err, FATAL, ERR_STREAM, "the topic %s has %d partitions, not %lld; write partitions: %d, or give it another name",
-                    wanted->name, topics[t].partitions, (long long)wanted->partitions, topics[t].partitions);
-            check_problem(check, "streaming.topics", err.text);
+            if (strcmp(topics[t].name, wanted->name) != 0) continue;
+            topic.partitions = (int32_t)wanted->partitions;
+            snprintf(topic.name, sizeof topic.name, "%s", wanted->name);
+            if (!stream_topic_fits(&topic, topics[t].partitions, &err)) check_problem(check, "streaming.topics", err.text);
         }
     }
 }

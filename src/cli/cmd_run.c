@@ -39,38 +39,30 @@ int cmd_up(struct app *app)
     return code;
 }
 
-// One role, monitored on a port of its own unless the configuration names one, so that all roles can run on one machine.
-static int run_monitored(struct app *app, unsigned parts, const char *listen)
+static int run(struct app *app, unsigned parts)
 {
-    struct err err;
     struct role role;
-    for (size_t i = 0; i < config_options.count; i++) {
-        if (strcmp(config_options.rows[i].name, "monitoring.listen") != 0 || strcmp(app->values.origins[i], "default") != 0) continue;
-        if (option_load_set(&config_options, &app->values, listen, "default of this role", &err) != OK) return app_fail(app, &err);
-    }
-    return role_run(&role, app, parts | ROLE_MONITOR);
+    return role_run(&role, app, parts);
 }
 
 int cmd_ingest(struct app *app)
 {
-    return run_monitored(app, ROLE_INGEST, "monitoring.listen=127.0.0.1:8083");
+    return run(app, ROLE_INGEST | ROLE_MONITOR);
 }
 
 int cmd_process(struct app *app)
 {
-    return run_monitored(app, ROLE_PROCESS, "monitoring.listen=127.0.0.1:8084");
+    return run(app, ROLE_PROCESS | ROLE_MONITOR);
 }
 
 int cmd_registry(struct app *app)
 {
-    struct role role;
-    return role_run(&role, app, ROLE_REGISTRY);
+    return run(app, ROLE_REGISTRY);
 }
 
 int cmd_console(struct app *app)
 {
-    struct role role;
-    return role_run(&role, app, ROLE_CONSOLE | ROLE_MONITOR);
+    return run(app, ROLE_CONSOLE | ROLE_MONITOR);
 }
 
 int cmd_simulate(struct app *app)
@@ -86,5 +78,5 @@ int cmd_simulate(struct app *app)
         snprintf(assignment, sizeof assignment, "%s=%s", shorthands[i].key, value);
         if (option_load_set(&config_options, &app->values, assignment, "command line", &err) != OK) return app_fail(app, &err);
     }
-    return run_monitored(app, ROLE_SIMULATOR, "monitoring.listen=127.0.0.1:8085");
+    return run(app, ROLE_SIMULATOR | ROLE_MONITOR);
 }

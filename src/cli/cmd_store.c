@@ -62,6 +62,12 @@ int cmd_reconcile(struct app *app)
     sink_close(sink);
     if (status != OK) return app_fail(app, &err);
     if (all.wrong) fprintf(stderr, "fdp reconcile: %u of %u partitions do not add up\n", all.wrong, all.partitions);
-    if (strays) fprintf(stderr, "fdp reconcile: %lld rows or entries belong to no partition\n", (long long)strays);
+    if (strays)
+        fprintf(
+            stderr,
+            "fdp reconcile: %lld rows or entries belong to no partition: their position was removed from fdp_offsets, and what they were\n"
+            "made of is stored once more as soon as a worker begins anew. To remove them from a table or fdp_quarantine:\n"
+            "DELETE FROM stocks WHERE NOT EXISTS (SELECT 1 FROM fdp_offsets WHERE fdp_offsets.id = stocks._source)\n",
+            (long long)strays);
     return all.wrong || strays ? EXIT_PROBLEMS : EXIT_DONE;
 }

@@ -11,6 +11,7 @@
 #include "cli/record_maker.h"
 #include "cli/tool.h"
 #include "model/record.h"
+#include "streaming/registry.h"
 
 // --- create ---
 
@@ -36,6 +37,7 @@ static enum status create(struct app *app, struct stream *stream, struct stream_
     struct stream_topic there;
     TRY(find_name(stream, topic->name, &there, &found, err));
     TRY(stream->ops->topic_create(stream, topic, err));
+    if (found) topic->partitions = there.partitions;
     if (!app->common.json)
         printf("topic %s %s %d partition%s\n", topic->name, found ? "was there, with" : "made, with", topic->partitions,
                topic->partitions == 1 ? "" : "s");
@@ -109,14 +111,36 @@ static enum status count_records(struct stream *stream, const struct stream_topi
     return OK;
 }
 
+static bool is_read_by(const struct stream_group *group, const char *topic)
+{
+    for (uint32_t m = 0; m < group->member_count; m++)
+        for (uint32_t i = 0; i < group->members[m].partition_count; i++)
+            if (!strcmp(group->members[m].partitions[i].topic, topic)) return true;
+    return false;
+}
+
+// Who would miss the topic now, as ", ..."; or "".
+static enum status find_use(struct app *app, struct stream *stream, const char *topic, char *use, size_t size, struct err *err)
+{
+    struct stream_group *groups;
+    uint32_t count;
+    *use = '\0';
+    if (!strcmp(topic, REGISTRY_TOPIC)) snprintf(use, size, ", the schemas that all others are written with");
+    TRY(stream->ops->groups(stream, &app->arena, &groups, &count, err));
+    for (uint32_t i = 0; i < count && !*use; i++)
+        if (is_read_by(&groups[i], topic)) snprintf(use, size, ", which the group %s is reading", groups[i].name);
+    return OK;
+}
+
 static enum status delete_topic(struct app *app, struct stream *stream, struct err *err)
 {
     struct stream_topic topic;
     int64_t records;
-    char question[512];
+    char use[STREAM_GROUP_MAX + 50], question[STREAM_TOPIC_MAX + sizeof use + 80];
     TRY(tool_find_topic(stream, app->words[0], &topic, err));
     TRY(count_records(stream, &topic, &records, err));
-    snprintf(question, sizeof question, "Delete the topic %s with %lld records?", topic.name, (long long)records);
+    TRY(find_use(app, stream, topic.name, use, sizeof use, err));
+    snprintf(question, sizeof question, "Delete the topic %s with %lld records%s?", topic.name, (long long)records, use);
     bool sure = app_flag(app, "yes") || (tool_asks() && tool_confirm(question));
     if (sure) TRY(stream->ops->topic_delete(stream, topic.name, err));
     if (app->common.json)
@@ -124,7 +148,7 @@ static enum status delete_topic(struct app *app, struct stream *stream, struct e
     else if (sure)
         printf("topic %s deleted, with %lld records\n", topic.name, (long long)records);
     else
-        printf("topic %s would be deleted, with %lld records; nothing was changed: --yes does it\n", topic.name, (long long)records);
+        printf("topic %s would be deleted, with %lld records%s; nothing was changed: --yes does it\n", topic.name, (long long)records, use);
     return OK;
 }
 

@@ -38,10 +38,20 @@ static struct lag_partition *partition_of(struct lag_group *group, const char *t
     return partition;
 }
 
+static const struct stream_topic *topic_of(const struct known *known, const char *name)
+{
+    for (uint32_t i = 0; i < known->topic_count; i++)
+        if (!strcmp(known->topics[i].name, name)) return &known->topics[i];
+    return NULL;
+}
+
 static uint32_t most_partitions(const struct lag_group *group, const struct known *known)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < known->stored_count; i++) count += !strcmp(known->stored[i].group, group->name);
+    for (uint32_t i = 0; i < known->stored_count; i++) {
+        const struct stream_topic *topic = topic_of(known, known->stored[i].topic);
+        if (!strcmp(known->stored[i].group, group->name)) count += 1 + (topic ? (uint32_t)topic->partitions : 0);
+    }
     for (uint32_t i = 0; i < known->hint_count; i++) count += !strcmp(known->hints[i].group, group->name);
     for (uint32_t i = 0; i < known->group_count; i++)
         for (uint32_t m = 0; m < known->groups[i].member_count && !strcmp(known->groups[i].name, group->name); m++)
@@ -76,14 +86,23 @@ static int by_topic(const void *a, const void *b)
     return order ? order : (left->partition > right->partition) - (left->partition < right->partition);
 }
 
+// The partitions of which the store has a position, and with them all others of their topics: they are waiting for one.
+static void take_stored(struct lag_group *group, const struct known *known)
+{
+    for (uint32_t i = 0; i < known->stored_count; i++) {
+        const struct sink_partition *stored = &known->stored[i];
+        if (strcmp(stored->group, group->name) != 0) continue;
+        group->stored = true;
+        partition_of(group, stored->topic, stored->partition)->stored = stored->next_offset;
+        const struct stream_topic *topic = rewind_is_over(group->name) ? NULL : topic_of(known, stored->topic);
+        for (int32_t number = 0; topic && number < topic->partitions; number++) partition_of(group, topic->name, number);
+    }
+}
+
 static void fill_group(struct lag_group *group, const struct known *known, struct arena *arena)
 {
     group->partitions = arena_calloc(arena, most_partitions(group, known) + 1, sizeof *group->partitions);
-    for (uint32_t i = 0; i < known->stored_count; i++) {
-        if (strcmp(known->stored[i].group, group->name) != 0) continue;
-        partition_of(group, known->stored[i].topic, known->stored[i].partition)->stored = known->stored[i].next_offset;
-        group->stored = true;
-    }
+    take_stored(group, known);
     for (uint32_t i = 0; i < known->hint_count; i++)
         if (!strcmp(known->hints[i].group, group->name))
             partition_of(group, known->hints[i].topic, known->hints[i].partition)->hint = known->hints[i].next_offset;
@@ -96,14 +115,17 @@ static void fill_group(struct lag_group *group, const struct known *known, struc
 
 static bool is_there(const struct known *known, const struct lag_partition *partition)
 {
-    for (uint32_t i = 0; i < known->topic_count; i++)
-        if (!strcmp(known->topics[i].name, partition->topic)) return partition->partition < known->topics[i].partitions;
-    return false;
+    const struct stream_topic *topic = topic_of(known, partition->topic);
+    return topic && partition->partition < topic->partitions;
 }
 
-static void judge(struct lag_partition *partition)
+static void judge(const struct lag_group *group, struct lag_partition *partition)
 {
     int64_t position = partition->stored >= 0 ? partition->stored : partition->hint;
+    if (group->stored && partition->stored < 0) {
+        partition->note = "no worker has taken it up yet";
+        position = partition->marks.low;
+    }
     if (position < 0) return;
     if (position > partition->marks.high) {
         partition->note = "beyond the end of the topic: it is another one, or was cut";
@@ -146,7 +168,7 @@ static enum status measure(struct stream *stream, const struct known *known, str
         if (!partition->there) partition->note = "the stream does not have it";
         if (!partition->there) continue;
         TRY(stream->ops->watermarks(stream, partition->topic, partition->partition, &partition->marks, err));
-        judge(partition);
+        judge(group, partition);
     }
     TRY(measure_ages(stream, group, err));
     if (group->partition_count) group->records = group->us = 0;

@@ -161,15 +161,36 @@ static void allow_descriptors(const struct log *log)
              log_number((int64_t)limit.rlim_cur), "wanted", log_number(DESCRIPTORS));
 }
 
+// Each role has a port of its own unless the configuration names one, so that all of them can run on one machine.
+static const char *monitor_address(const struct config *config, unsigned parts)
+{
+    if (*config->monitoring.listen) return config->monitoring.listen;
+    switch (parts) {
+    case ROLE_INGEST | ROLE_MONITOR: return "127.0.0.1:8083";
+    case ROLE_PROCESS | ROLE_MONITOR: return "127.0.0.1:8084";
+    case ROLE_SIMULATOR | ROLE_MONITOR: return "127.0.0.1:8085";
+    default: return "127.0.0.1:8080";
+    }
+}
+
+static enum status start_monitor(struct role *role, unsigned parts, struct err *err)
+{
+    const struct app *app = role->app;
+    struct monitor_params params = {.listen = monitor_address(app->config, parts),
+                                    .token = app->config->monitoring.token,
+                                    .metrics = app->metrics,
+                                    .health = role->health,
+                                    .board = parts & (ROLE_PROCESS | ROLE_CONSOLE) ? role->board : NULL};
+    return monitor_start(&role->monitor, &params, err);
+}
+
 // Everything that can fail comes first and the claim of the worker after it: a start that is refused takes nothing from a pipeline that
 // runs. The worker before the feed, so that its backlog is what waited at the start.
 static enum status start(struct role *role, unsigned parts, struct err *err)
 {
     const struct app *app = role->app;
     if (parts & ROLE_LOCK) TRY(folder_lock_take(&role->lock, app->config->data, err));
-    if (parts & ROLE_MONITOR)
-        TRY(monitor_start(&role->monitor, app->config, app->metrics, role->health,
-                          parts & (ROLE_PROCESS | ROLE_CONSOLE) ? role->board : NULL, err));
+    if (parts & ROLE_MONITOR) TRY(start_monitor(role, parts, err));
     if (parts & ROLE_REGISTRY) TRY(start_registry(role, err));
     if (parts & ROLE_REGISTRY && parts & ROLE_PROCESS) TRY(load_schemas(role, err));
     if (parts & ROLE_SIMULATOR) TRY(start_simulator(role, err));

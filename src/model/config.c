@@ -16,7 +16,7 @@ enum { MINUTE_MS = 60000, HOUR_MS = 60 * MINUTE_MS };
 static const struct option_row topic_rows[] = {
     {.name = "name", .type = OPTION_TEXT, .flags = OPTION_REQUIRED, .at = offsetof(struct config_topic, name), .help = "Name of the topic."},
     {.name = "partitions", .type = OPTION_INT, .at = offsetof(struct config_topic, partitions), .fallback = "3", .min = 1, .max = 1000,
-     .help = "Number of partitions; it is fixed once the topic exists."},
+     .help = "Number of partitions that it is made with; one that has more is used as it is."},
 };
 static const struct option_table topic_table = {
     .struct_bytes = sizeof(struct config_topic), .count = COUNT(topic_rows), .rows = topic_rows};
@@ -136,9 +136,9 @@ static const struct option_row rows[] = {
     {.name = "storage.connect-timeout", .type = OPTION_DURATION, AT(storage.connect_timeout_ms), .fallback = "10s", .min = 1000,
      .max = HOUR_MS, .help = "PostgreSQL: how long one attempt to connect may take."},
 
-    {.name = "monitoring.listen", .type = OPTION_TEXT, AT(monitoring.listen), .fallback = "127.0.0.1:8080",
-     .help = "Where metrics, health and the web page are served; port 0 picks a free one. Unless it is set, fdp ingest uses port 8083, fdp "
-             "process 8084 and fdp simulate 8085."},
+    {.name = "monitoring.listen", .type = OPTION_TEXT, AT(monitoring.listen), .fallback = "",
+     .help = "Where metrics, health and the web page are served, HOST:PORT; port 0 picks a free one. Empty: 127.0.0.1:8080, but port 8083 "
+             "of fdp ingest, 8084 of fdp process and 8085 of fdp simulate."},
     {.name = "monitoring.token", .type = OPTION_TEXT, .flags = OPTION_SECRET, AT(monitoring.token), .fallback = "",
      .help = "What clients have to show for the web page and /api: \"Authorization: Bearer TOKEN\", or ?token=TOKEN. Empty: clients on "
              "this machine see them, nobody else does. Metrics and health are for everybody."},

@@ -152,7 +152,7 @@ uint32_t config_check(const struct config *config, config_problem_fn *problem, v
         found(&check, "streaming.registry.url", "\"%s\" is not the URL of a registry; write for example http://127.0.0.1:8081",
               text_url_shown(config->streaming.registry.url, shown, sizeof shown));
     check_listen(&check, "streaming.registry.listen", config->streaming.registry.listen);
-    check_listen(&check, "monitoring.listen", config->monitoring.listen);
+    if (*config->monitoring.listen) check_listen(&check, "monitoring.listen", config->monitoring.listen);
     check_listen(&check, "simulator.listen", config->simulator.listen);
     if (!strncmp(config->simulator.listen, "*:", 2))
         found(&check, "simulator.listen", "it takes no *; for all addresses write 0.0.0.0%.10s", config->simulator.listen + 1);

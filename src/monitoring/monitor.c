@@ -98,13 +98,12 @@ static void handle(void *context, const struct http_request *request, struct htt
     }
 }
 
-enum status monitor_start(struct monitor **out, const struct config *config, struct metric_registry *metrics, struct health *health,
-                          struct board *board, struct err *err)
+enum status monitor_start(struct monitor **out, const struct monitor_params *params, struct err *err)
 {
     struct monitor *self = calloc(1, sizeof *self);
     if (!self) abort();
-    *self = (struct monitor){.metrics = metrics, .health = health, .board = board, .token = config->monitoring.token};
-    enum status status = http_server_start(&self->server, config->monitoring.listen, handle, self, ERR_CONFIG, err);
+    *self = (struct monitor){.metrics = params->metrics, .health = params->health, .board = params->board, .token = params->token};
+    enum status status = http_server_start(&self->server, params->listen, handle, self, ERR_CONFIG, err);
     if (status != OK) {
         free(self);
         return err_context(err, "monitoring.listen");

@@ -12,9 +12,16 @@
 
 struct monitor;
 
-// Listens on monitoring.listen. `board` may be NULL: then / says that there is nothing to see. FATAL when the port is in use.
-enum status monitor_start(struct monitor **out, const struct config *config, struct metric_registry *metrics, struct health *health,
-                          struct board *board, struct err *err) MUST_CHECK;
+struct monitor_params {
+    const char *listen; // HOST:PORT
+    const char *token;  // monitoring.token
+    struct metric_registry *metrics;
+    struct health *health;
+    struct board *board; // may be NULL: then / says that there is nothing to see
+};
+
+// FATAL when the port is in use. What `params` points to outlives it.
+enum status monitor_start(struct monitor **out, const struct monitor_params *params, struct err *err) MUST_CHECK;
 const char *monitor_url(const struct monitor *monitor);
 void monitor_stop(struct monitor *monitor);
 

@@ -146,7 +146,8 @@ static enum status take_change(struct worker *self, struct err *err)
 // --- Claims ---
 
 // What to do is the same for every way in which a position and a stream can disagree.
-#define ADVICE "; if that was done on purpose, move the position with fdp groups reset (or, embedded, start on a new data folder)"
+#define ADVICE                                                                                                                             \
+    "; if that was done on purpose, move the position with fdp groups reset, or with --fresh begin anew (or, embedded, start on a new data folder)"
 
 static enum status check_position(const char *topic, const struct sink_partition *claim, const struct stream_watermarks *marks,
                                   struct err *err)
@@ -513,8 +514,9 @@ static enum status drained(struct worker *self, bool *drained, struct err *err)
 // The stream has given up a partition (its topic is gone, or retention has passed it): it waits alone, where others share the work.
 static enum status give_up_lost(struct worker *self, struct err *err)
 {
-    struct err why = *err;
+    struct err why;
     uint32_t lost = 0;
+    err_set(&why, FATAL, err->code, "%s" ADVICE, err->text);
     for (uint32_t i = 0; i < self->slot_count && self->stream->ops->shares; i++) {
         struct slot *slot = &self->slots[i];
         int64_t end;

@@ -90,10 +90,7 @@ static enum status create(struct embedded *log, const struct stream_topic *topic
     int64_t id;
     int32_t count;
     TRY(topic_look(log, topic->name, &id, &count, err));
-    if (id && count != topic->partitions)
-        return err_set(err, FATAL, ERR_STREAM,
-                       "the topic \"%s\" has %d partitions, not %d; say %d in streaming.topics, or delete the topic", topic->name, count,
-                       topic->partitions, count);
+    if (id && !stream_topic_fits(topic, count, err)) return FATAL;
     sqlite3_stmt *statement = embedded_statement(log, id ? EMBEDDED_TOPIC_UPDATE : EMBEDDED_TOPIC_INSERT);
     int at = 1;
     if (id) {

@@ -229,10 +229,7 @@ static enum status gone(struct kafka *kafka, struct kafka_partition *partition, 
     if (partition->number < count)
         return err_set(err, RETRY, ERR_STREAM, "%s/%d: the broker says that there is no such partition, but it should; it is asked again",
                        partition->topic, partition->number);
-    return err_set(err, FATAL, ERR_STREAM,
-                   "the topic \"%s\" was deleted while it was in use; if another was made in its place, "
-                   "fdp groups reset GROUP --to earliest --fresh begins with it",
-                   partition->topic);
+    return err_set(err, FATAL, ERR_STREAM, "the topic \"%s\" was deleted while it was in use", partition->topic);
 }
 
 // The caller hears of it when it has all records that came before: none of other partitions may be passed over.
@@ -421,9 +418,8 @@ enum status kafka_poll(struct stream *stream, struct batch *records, int64_t dea
             consumer->lost.status = OK;
             return FATAL;
         }
-        bool changed = consumer->next_change < consumer->change_count;
-        if (woken || changed) return err_set(err, AGAIN, ERR_STREAM, "no new records from %s", kafka->brokers);
-        if (!wait_for_more(kafka, deadline_ns)) return nothing(kafka, err);
+        if (consumer->next_change < consumer->change_count) return err_set(err, AGAIN, ERR_STREAM, "the group has shared out anew");
+        if (woken || !wait_for_more(kafka, deadline_ns)) return nothing(kafka, err);
     }
 }
 

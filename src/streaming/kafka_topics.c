@@ -148,10 +148,7 @@ static enum status describe(struct kafka *kafka, rd_kafka_t *client, struct stre
 
 static enum status check_existing(struct kafka *kafka, rd_kafka_t *client, const struct stream_topic *topic, int32_t count, struct err *err)
 {
-    if (count != topic->partitions)
-        return err_set(err, FATAL, ERR_STREAM,
-                       "the topic \"%s\" has %d partitions, not %d; say %d in streaming.topics, or delete the topic", topic->name, count,
-                       topic->partitions, count);
+    if (!stream_topic_fits(topic, count, err)) return FATAL;
     if (!topic->compacted) return OK;
     struct stream_topic is = *topic;
     TRY(describe(kafka, client, &is, 1, err));

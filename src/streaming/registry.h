@@ -13,6 +13,8 @@
 #include "model/config.h"
 #include "streaming/stream.h"
 
+#define REGISTRY_TOPIC "_schemas"
+
 // The server: state in the topic _schemas of the stream (Confluent's record format), kept in memory, served over HTTP.
 struct registry_server;
 

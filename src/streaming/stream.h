@@ -71,7 +71,7 @@ struct stream_ops {
     bool shares;        // a consumer group shares its partitions out among its members; else whoever claims last has them all
     enum status (*open)(struct stream **out, const struct stream_params *params, struct err *err) MUST_CHECK;
 
-    // OK also when it exists with as many partitions; FATAL / ERR_STREAM when it exists with another number.
+    // OK also when it exists with as many partitions, or more; FATAL / ERR_STREAM when it has fewer (stream_topic_fits).
     enum status (*topic_create)(struct stream *stream, const struct stream_topic *topic, struct err *err) MUST_CHECK;
     enum status (*topic_delete)(struct stream *stream, const char *topic, struct err *err) MUST_CHECK;
     // All topics, sorted by name, in `arena`.
@@ -137,6 +137,10 @@ void stream_close(struct stream *stream); // NULL is fine
 
 // Where ingestion puts what it cannot decode or route: one partition, no schema.
 #define STREAM_REJECTED_TOPIC "tickers.rejected"
+// Whether a topic that has so many partitions can be used where `wanted` was asked for; else `err` is FATAL and says what to do. It may
+// have been given more since, but for a compacted one: there each key stays where it is.
+bool stream_topic_fits(const struct stream_topic *wanted, int32_t partitions, struct err *err) MUST_CHECK;
+
 // Creates the topics of streaming.topics and STREAM_REJECTED_TOPIC where they are missing: every role does so at its start.
 enum status stream_create_topics(struct stream *stream, const struct config *config, struct err *err) MUST_CHECK;
 

@@ -1,9 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// The topics that every pipeline has.
+// Topics as a pipeline needs them.
 #include <stdio.h>
 #include <string.h>
 
 #include "streaming/stream.h"
+
+bool stream_topic_fits(const struct stream_topic *wanted, int32_t partitions, struct err *err)
+{
+    if (wanted->compacted ? partitions == wanted->partitions : partitions >= wanted->partitions) return true;
+    if (wanted->compacted)
+        err_set(err, FATAL, ERR_STREAM, "the topic \"%s\" has %d partitions, not %d; it has to be made anew", wanted->name, partitions,
+                wanted->partitions);
+    else
+        err_set(
+            err, FATAL, ERR_STREAM,
+            "the topic \"%s\" has %d partitions, not %d; write partitions: %d in streaming.topics, or give it more (Kafka), or take another"
+            " name",
+            wanted->name, partitions, wanted->partitions, partitions);
+    return false;
+}
 
 enum status stream_create_topics(struct stream *stream, const struct config *config, struct err *err)
 {

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Topics that are not as one would expect: new, made anew, cut off by retention, with offsets that hold no record."""
+"""Topics that are not as one would expect: new, made anew, with more partitions, cut off by retention, with offsets that hold no record."""
+import json
 import signal
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec, ResourceType
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, OffsetSpec, ResourceType
 
 from conftest import wait_for
-from pipeline import Pipeline, figure
+from pipeline import SEED, Pipeline, figure
 from pipeline_load import TABLES, Ledger, Load
 
 CRYPTO = "tickers.crypto"
@@ -77,6 +78,42 @@ def test_new_group_begins_at_the_latest_record_when_told_so(pipeline):
     wait_for(lambda: pipeline.position() == before, "all partitions to be claimed at their ends")
     load.produce(600)
     assert pipeline.finish().stored == 600
+
+
+# --- A topic that is given more partitions than the configuration says ---
+
+
+def add_partitions(pipeline, topic, count, seed):
+    """Up to that number of partitions, and records in all of them."""
+    pipeline.kafka.admin.create_partitions([NewPartitions(topic, count)])[topic].result(30)
+    more = Load(pipeline.kafka.bootstrap, pipeline.registry_url, seed)
+    more.produce(600, topics=[topic])
+    more.flush()
+    pipeline.load.entries |= more.entries
+
+
+def test_added_partitions_are_taken_up(pipeline):
+    pipeline.worker()
+    pipeline.load.produce(300)
+    pipeline.settled()
+    assert pipeline.workers.pop().stop()[0] == 0
+    add_partitions(pipeline, CRYPTO, 9, SEED + 1)
+
+    def described():
+        return json.loads(pipeline.fdp("groups", "describe", pipeline.group, "--json", *pipeline.fdp.where()))
+
+    waiting = [at for at in described() if at["topic"] == CRYPTO and at["partition"] >= 3]
+    assert [(at["stored"], at["note"]) for at in waiting] == [(None, "no worker has taken it up yet")] * 6
+    assert sum(at["lag"] for at in described()) == 600
+    assert next(group["lag"] for group in json.loads(pipeline.fdp("groups", "list", "--json", *pipeline.fdp.where()))
+                if group["group"] == pipeline.group) == 600
+    said = pipeline.fdp.run("check", *pipeline.fdp.where()).stdout
+    assert "partitions" not in said, said
+
+    pipeline.worker()  # the configuration says 3
+    pipeline.settled()
+    add_partitions(pipeline, CRYPTO, 12, SEED + 2)  # under its hands
+    figure(f"{pipeline.finish()} with partitions that came later")
 
 
 # --- A topic that is not the same any more ---

@@ -13,6 +13,7 @@ import tempfile
 
 import psycopg
 import pytest
+import yaml
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 import servers
@@ -194,6 +195,10 @@ while :; do sleep 0.1; done
         assert re.fullmatch(rf"up --data {data} --set streaming.url=kafka://127.0.0.1:\d+ --set "
                             r"storage.url=postgresql://benthos@127.0.0.1:\d+/tickers --set a=b\n", said[-1]), said
         assert any("-U benthos -d tickers -c 'SELECT COUNT(*) FROM finance_data_ingress'" in line for line in said)
+        hinted = next(line.split() for line in said if "groups describe" in line)
+        assert hinted[:3] == [str(program), "groups", "describe"]
+        written = yaml.safe_load(pathlib.Path(hinted[-1]).read_text())
+        assert [written["streaming"]["url"], written["storage"]["url"]] == re.findall(r"\.url=(\S+)", said[-1])
         script.send_signal(signal.SIGINT)
         rest, _ = script.communicate(timeout=60)
         assert rest.startswith("asked as benthos\ndrained\nStopping Kafka and PostgreSQL")

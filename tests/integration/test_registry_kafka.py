@@ -220,6 +220,23 @@ def test_broker_lost_while_running_stops_changes_only(registry, kafka):
     assert register(role.url, "s", '"long"') == 2
 
 
+def test_deleted_topic_is_served_on_and_check_says_so(fdp, registry, kafka):
+    role = registry()
+    wait_writer([role])
+    register(role.url, "s", '"int"')
+    fdp.use(stream=kafka)
+    where = [*fdp.where(), "--set", f"streaming.registry.url={role.url}"]
+    assert "is not ready" not in fdp.run("check", *where).stdout
+    assert "_schemas would be deleted, with" in (said := fdp("topics", "delete", "_schemas", *where)) and "the schemas that all" in said
+    fdp("topics", "delete", "_schemas", "--yes", *where)
+    wait_for(lambda: get(role.url, "/readyz").status_code == 503, "it knows that its topic is gone")
+    why = get(role.url, "/readyz").text
+    assert '"_schemas" was deleted' in why and "fdp schemas list" in why and "groups reset" not in why
+    assert get(role.url, "/schemas/ids/1").json() == {"schema": '"int"'}
+    (problem,) = [line for line in fdp.run("check", *where).stdout.splitlines() if "is not ready" in line]
+    assert problem.startswith("problem  streaming.registry.url") and "was deleted" in problem
+
+
 @pytest.mark.parametrize("partitions, why", [(3, "3 partitions"), (1, "not compacted")])
 def test_topic_that_cannot_keep_schemas_is_refused(fdp, kafka, partitions, why):
     kafka.create("_schemas", partitions)

@@ -200,7 +200,11 @@ static enum status turn(struct registry_follower *self, struct err *err)
         note(self, READING, OK, NULL);
         return OK;
     }
-    if (status != RETRY) return FATAL;
+    if (status != RETRY) {
+        err_context(err, "a registry that is started now may find less in " REGISTRY_TOPIC
+                         " than this one still serves: keep a copy of what fdp schemas list and fdp schemas show give");
+        return FATAL;
+    }
     note(self, READING, RETRY, err);
     pause_for(self, PAUSE_MS);
     return OK;

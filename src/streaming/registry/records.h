@@ -8,8 +8,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-
-#define REGISTRY_TOPIC "_schemas"
+#include "streaming/registry.h"
 
 // The turn of a writer, where several registries share a stream: each begins with a number above all that it has read, and marks what it
 // writes with it. The owner tells two apart that chose the same number.

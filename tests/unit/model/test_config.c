@@ -61,7 +61,7 @@ static void test_defaults_are_those_of_the_contract(void **state)
     assert_string_equal(c->processing.group, "processing");
     assert_string_equal(c->processing.start, "earliest");
     assert_string_equal(c->storage.url, "sqlite:");
-    assert_string_equal(c->monitoring.listen, "127.0.0.1:8080");
+    assert_string_equal(c->monitoring.listen, "");
     assert_string_equal(c->simulator.listen, "127.0.0.1:8082");
     assert_int_equal(c->simulator.seed, 1);
     assert_int_equal(c->simulator.rate, 50);
