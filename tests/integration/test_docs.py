@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documentation tells people to type is typed here."""
 import os
+import pathlib
 import re
 import shlex
+import shutil
+import signal
 import subprocess
+import tempfile
 
 import pytest
 
 from conftest import BINARY, ROOT, wait_for
 
 PORTS = {"FDP_MONITORING_LISTEN": "127.0.0.1:0", "FDP_STREAMING_REGISTRY_LISTEN": "127.0.0.1:0", "FDP_SIMULATOR_LISTEN": "127.0.0.1:0"}
+
+
+SERVERS = "fdp-data/servers.yaml"  # of make run-kafka
 
 
 def shell_lines(name):
@@ -37,12 +44,47 @@ def test_readme_commands_work_on_a_running_pipeline(fdp, tmp_path):
     role.address("monitoring")
     fdp.data = tmp_path / "fdp-data"
     wait_for(lambda: all(fdp.count(table) > 5 for table in ("stocks", "crypto", "currency")), "rows in all tables")
-    commands = [line for line in shell_lines("README.md") if line.startswith("build/fdp")]
+    commands = [line for line in shell_lines("README.md") if line.startswith("build/fdp") and SERVERS not in line]
     assert len(commands) >= 3
     for command in commands:
         words = shlex.split(command)
         done = subprocess.run([BINARY, *words[1:]], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0 and done.stdout.strip(), f"{command}: {done.stdout}{done.stderr}"
+
+
+def test_readme_commands_work_on_kafka_and_postgresql():
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="fdp-run-"))  # one that the user of PostgreSQL may enter
+    folder.chmod(0o755)
+    servers = folder / SERVERS
+
+    def do(command, **env):
+        words = shlex.split(command.replace("build/fdp", str(BINARY)))
+        return subprocess.run(words, cwd=folder, env=os.environ | env, capture_output=True, text=True, timeout=60)
+
+    # A shell cannot trap what was ignored when it began.
+    script = subprocess.Popen([ROOT / "tools/run-kafka.sh", BINARY], env=os.environ | PORTS | {"DATA": str(servers.parent)},
+                              stdout=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    try:
+        psql, *others = [line for line in shell_lines("README.md") if line.startswith("psql") or SERVERS in line]
+        store = wait_for(lambda: servers.exists() and re.search(r'"postgresql:.*:(\d+)/.*"\n', servers.read_text()), "the servers")
+
+        def rows():
+            done = do(psql + " -At", PGHOST="127.0.0.1", PGPORT=store[1])
+            return int(done.stdout) if not done.returncode else 0
+
+        first = wait_for(rows, "rows")
+        wait_for(lambda: rows() > first, "more rows")
+        assert others
+        for command in others:
+            done = do(command)
+            assert done.returncode == 0 and "tickers.stocks" in done.stdout, f"{command}: {done.stdout}{done.stderr}"
+        script.send_signal(signal.SIGINT)
+        assert script.wait(60) == 0
+    finally:
+        script.kill()
+        for kind in ("kafka", "postgres"):
+            subprocess.run([ROOT / f"tools/{kind}.sh", "wipe", "--data", servers.parent / kind], check=True)
+        shutil.rmtree(folder)
 
 
 def test_roles_work_side_by_side_as_documented(fdp, tmp_path, monkeypatch):
