@@ -14,6 +14,7 @@ enum {
     IDLE_POLL_MS = 500, // how often an idle reader looks around
     DRAIN_POLL_MS = 5,  // the same when it has been asked to stop
     HINT_INTERVAL_MS = 1000,
+    LOOK_INTERVAL_MS = 2000,
     RETRY_MIN_MS = 250, // of a partition that cannot be worked on
     RETRY_MAX_MS = 5000,
     COLLECT_BYTES = 4 << 20, // of a batch that stays open while the writer works
@@ -55,11 +56,22 @@ static void slot_add(struct worker *self, const char *topic, int32_t partition)
     self->slots[self->slot_count++] = (struct slot){.topic = index, .partition = partition};
 }
 
+// Notes that something is wrong, or is not any more: while anything is, the worker is not ready. True when that is new.
+static bool complain(struct worker *self, bool *complained, bool is)
+{
+    if (*complained == is) return false;
+    *complained = is;
+    if (is)
+        atomic_fetch_add(&self->complaints, 1);
+    else
+        atomic_fetch_sub(&self->complaints, 1);
+    return true;
+}
+
 // Something is right again with a slot, or it is no longer ours.
 static void calm(struct worker *self, struct slot *slot)
 {
-    if (slot->complained) atomic_fetch_sub(&self->complaints, 1);
-    slot->complained = false;
+    complain(self, &slot->complained, false);
     slot->retry_ms = slot->retry_ns = 0;
 }
 
@@ -72,9 +84,7 @@ static void put_off(struct worker *self, struct slot *slot, const struct err *er
     slot->retry_ms = slot->retry_ms ? 2 * slot->retry_ms : RETRY_MIN_MS;
     if (slot->retry_ms > RETRY_MAX_MS) slot->retry_ms = RETRY_MAX_MS;
     slot->retry_ns = clock_deadline_ms(slot->retry_ms);
-    if (slot->complained) return;
-    slot->complained = true;
-    atomic_fetch_add(&self->complaints, 1);
+    if (!complain(self, &slot->complained, true)) return;
     log_warn(self->params->log, component, "a partition has to wait; trying again", "topic", topic_name(self, slot->topic), "partition",
              log_number(slot->partition), "error", err->text);
 }
@@ -82,6 +92,7 @@ static void put_off(struct worker *self, struct slot *slot, const struct err *er
 static void slot_remove(struct worker *self, struct slot *slot)
 {
     calm(self, slot);
+    complain(self, &slot->unreadable, false);
     positions_drop(&self->positions, slot->id);
     *slot = self->slots[--self->slot_count];
 }
@@ -141,6 +152,52 @@ static enum status take_change(struct worker *self, struct err *err)
     self->kept.status = OK;
     while (self->stream->ops->change(self->stream, &change)) continue; // all of it is forgotten already
     return join(self, err);
+}
+
+// --- What the stream cannot read, while it gives records of others ---
+
+static void look_at_partitions(struct worker *self)
+{
+    struct err err;
+    for (uint32_t i = 0; i < self->slot_count; i++) {
+        struct slot *slot = &self->slots[i];
+        enum status status = self->stream->ops->trouble(self->stream, topic_name(self, slot->topic), slot->partition, &err);
+        if (complain(self, &slot->unreadable, status != OK) && status != OK)
+            log_warn(self->params->log, component, "a partition cannot be read; trying again", "topic", topic_name(self, slot->topic),
+                     "partition", log_number(slot->partition), "error", err.text);
+    }
+}
+
+static bool has_slot(const struct worker *self, uint32_t topic)
+{
+    for (uint32_t i = 0; i < self->slot_count; i++)
+        if (self->slots[i].topic == topic) return true;
+    return false;
+}
+
+// What is not there, or not permitted, a group gives to nobody, and does not say so.
+static void look_at_topics(struct worker *self)
+{
+    const char *const *topics;
+    uint32_t count = pipeline_topics(self->pipeline, &topics);
+    struct err err;
+    enum status status = OK;
+    for (uint32_t i = 0; i < count && status == OK; i++) {
+        struct stream_watermarks marks;
+        if (has_slot(self, i)) continue;
+        status = self->stream->ops->watermarks(self->stream, topics[i], 0, &marks, &err);
+        if (status != OK && complain(self, &self->topic_lost, true))
+            log_warn(self->params->log, component, "a topic cannot be read; trying again", "topic", topics[i], "error", err.text);
+    }
+    if (status == OK) complain(self, &self->topic_lost, false);
+}
+
+static void look_around(struct worker *self)
+{
+    if (clock_mono_ns() < self->look_ns || !self->given || !self->stream->ops->shares || atomic_load(&self->stream_down)) return;
+    look_at_partitions(self);
+    look_at_topics(self);
+    self->look_ns = clock_deadline_ms(LOOK_INTERVAL_MS);
 }
 
 // --- Claims ---
@@ -537,6 +594,7 @@ static enum status turn(struct worker *self, bool *done, struct err *err)
     send_claims(self);
     settle(self);
     hint(self);
+    look_around(self);
     if (halt_asked(self->halt) && !self->params->alone && self->stream->ops->shares) { // others go on where we stop
         *done = true;
         return OK;

@@ -43,6 +43,7 @@ struct slot {
     int64_t retry_ns, retry_ms; // the next try to claim it, and the wait before
     bool complained;            // something is wrong with it, and it was said
     bool held;                  // its next record has a schema that cannot be had now
+    bool unreadable;            // the stream cannot read it now, and it was said
 };
 
 // Changed routes.
@@ -78,6 +79,8 @@ struct worker {
     struct err kept; // what the stream failed with while it was giving records; status is OK when nothing is kept
     int64_t next_hint_ns;
     bool hint_due;
+    int64_t look_ns;  // when it is looked for what the stream cannot read
+    bool topic_lost;  // a topic cannot be read, and it was said
     uint64_t backlog; // what waited when the first partitions were claimed
 
     // The writer's.

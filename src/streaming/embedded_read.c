@@ -225,6 +225,13 @@ enum status embedded_end_offset(struct stream *stream, const char *topic, int32_
     return OK;
 }
 
+// One that cannot be read is the whole log's trouble: poll tells it.
+enum status embedded_trouble(struct stream *stream, const char *topic, int32_t partition, struct err *err)
+{
+    (void)stream, (void)topic, (void)partition, (void)err;
+    return OK;
+}
+
 void embedded_wake(struct stream *stream)
 {
     bell_wake(&embedded_of(stream)->bell);

@@ -106,15 +106,29 @@ void kafka_consumer_close(struct kafka *kafka)
     consumer->trouble.status = OK;
 }
 
-// A question to a broker waits behind the fetch that a reading client has open there, half a second when nothing comes: then the producer
+static enum status need_asker(struct kafka *kafka, struct err *err)
+{
+    char text[512];
+    if (kafka->asker) return OK;
+    rd_kafka_conf_t *conf = rd_kafka_conf_dup(kafka->producer_conf);
+    // It writes nothing, and may have no right to.
+    if (rd_kafka_conf_set(conf, "enable.idempotence", "false", text, sizeof text) == RD_KAFKA_CONF_OK) {
+        kafka->asker = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+        if (kafka->asker) return OK;
+    }
+    rd_kafka_conf_destroy(conf);
+    return err_set(err, FATAL, ERR_CONFIG, "streaming.kafka: %s", text);
+}
+
+// A question to a broker waits behind the fetch that a reading client has open there, half a second when nothing comes: then another one
 // asks, which has connections of its own.
 enum status kafka_client(struct kafka *kafka, rd_kafka_t **out, struct err *err)
 {
     bool reads = false;
     for (uint32_t i = 0; i < kafka->consumer.partition_count; i++) reads = reads || kafka->consumer.partitions[i]->reading != KAFKA_IDLE;
-    if (reads && !kafka->producer.client) TRY(kafka_producer_need(kafka, err));
-    if (!kafka->producer.client) TRY(kafka_consumer_need(kafka, NULL, err));
-    *out = kafka->producer.client ? kafka->producer.client : kafka->consumer.client;
+    if (reads && !kafka->producer.client) TRY(need_asker(kafka, err));
+    if (!kafka->producer.client && !kafka->asker) TRY(kafka_consumer_need(kafka, NULL, err));
+    *out = kafka->producer.client ? kafka->producer.client : kafka->asker ? kafka->asker : kafka->consumer.client;
     return OK;
 }
 
@@ -131,6 +145,7 @@ static void kafka_close(struct stream *stream)
     struct kafka *kafka = kafka_of(stream);
     kafka_producer_fini(kafka);
     kafka_consumer_close(kafka);
+    if (kafka->asker) rd_kafka_destroy(kafka->asker);
     free(kafka->consumer.partitions);
     free(kafka->consumer.changes);
     buf_fini(&kafka->consumer.headers);
@@ -201,6 +216,7 @@ const struct stream_ops stream_kafka = {
     .unseek = kafka_unseek,
     .poll = kafka_poll,
     .end = kafka_end,
+    .trouble = kafka_trouble_of,
     .wake = kafka_wake,
     .watermarks = kafka_watermarks,
     .offset_at = kafka_offset_at,

@@ -77,7 +77,8 @@ struct kafka_partition {
     int64_t source;
     int64_t next;  // offset of the next record to hand out
     int64_t end;   // at least next: up to here there are no records
-    bool troubled; // its last fetch failed; tried anew at again_ns
+    bool troubled; // its last fetch failed, which `trouble` tells of; tried anew at again_ns
+    char trouble[KAFKA_SAID_BYTES];
     int64_t again_ns;
     struct metric *lag; // NULL without metrics
 };
@@ -132,6 +133,7 @@ struct kafka {
     atomic_bool woken;
     struct kafka_producer producer;
     struct kafka_consumer consumer;
+    rd_kafka_t *asker; // asks for a handle that reads; NULL until needed
 };
 
 static inline struct kafka *kafka_of(struct stream *stream)
@@ -246,6 +248,7 @@ enum status kafka_seek(struct stream *stream, const char *topic, int32_t partiti
 enum status kafka_unseek(struct stream *stream, const char *topic, int32_t partition, struct err *err) MUST_CHECK;
 enum status kafka_poll(struct stream *stream, struct batch *records, int64_t deadline_ns, struct err *err) MUST_CHECK;
 enum status kafka_end(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
+enum status kafka_trouble_of(struct stream *stream, const char *topic, int32_t partition, struct err *err) MUST_CHECK;
 void kafka_wake(struct stream *stream);
 
 // --- kafka_member.c

@@ -70,11 +70,15 @@ void kafka_trouble(struct kafka_consumer *consumer, const struct err *err)
     consumer->trouble = *err;
 }
 
+// Whether nothing can come now.
 static bool is_troubled(const struct kafka_consumer *consumer)
 {
-    bool troubled = consumer->group_troubled || atomic_load(&consumer->down);
-    for (uint32_t i = 0; i < consumer->partition_count && !troubled; i++) troubled = consumer->partitions[i]->troubled;
-    return troubled;
+    uint32_t read = 0, troubled = 0;
+    for (uint32_t i = 0; i < consumer->partition_count; i++) {
+        read += consumer->partitions[i]->reading != KAFKA_IDLE;
+        troubled += consumer->partitions[i]->troubled;
+    }
+    return consumer->group_troubled || atomic_load(&consumer->down) || (read && troubled == read);
 }
 
 // --- What the client fetches
@@ -186,6 +190,12 @@ enum status kafka_end(struct stream *stream, const char *topic, int32_t partitio
     return OK;
 }
 
+enum status kafka_trouble_of(struct stream *stream, const char *topic, int32_t partition, struct err *err)
+{
+    const struct kafka_partition *place = kafka_partition_find(&kafka_of(stream)->consumer, topic, partition);
+    return place && place->troubled ? err_set(err, RETRY, ERR_STREAM, "%s", place->trouble) : OK;
+}
+
 // --- Records
 
 static struct slice copy(struct batch *batch, const void *data, size_t size)
@@ -273,6 +283,7 @@ static void take_error(struct kafka *kafka, struct kafka_partition *partition, c
         return;
     }
     partition->troubled = true;
+    snprintf(partition->trouble, sizeof partition->trouble, "%.*s", (int)sizeof partition->trouble - 1, err.text);
     partition->again_ns = clock_deadline_ms(TROUBLE_MS);
     kafka_trouble(consumer, &err);
 }

@@ -41,8 +41,10 @@ static enum status no_answer(struct kafka *kafka, const char *detail, const char
     pthread_mutex_lock(&kafka->said.lock);
     snprintf(said, sizeof said, "%s", kafka->said.text);
     pthread_mutex_unlock(&kafka->said.lock);
-    return err_set(err, RETRY, ERR_STREAM, "cannot %s: no broker of %s answered in time (%s); see that Kafka runs there and can be reached",
-                   doing, kafka->brokers, *said ? said : detail);
+    bool shut_out = strstr(said, "SSL handshake") || strstr(said, "SASL authentication");
+    return err_set(err, RETRY, ERR_STREAM, "cannot %s: no broker of %s answered in time (%s); %s", doing, kafka->brokers,
+                   *said ? said : detail,
+                   shut_out ? "see the sasl and ssl properties in streaming.kafka" : "see that Kafka runs there and can be reached");
 }
 
 static enum status class_of(rd_kafka_resp_err_t code)

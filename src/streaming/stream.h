@@ -106,6 +106,8 @@ struct stream_ops {
     // One past the last offset of a partition that is read of which it is known that all records before it were given: beyond what poll
     // gave, the offsets up to here hold no record (control records, compacted).
     enum status (*end)(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
+    // Why the last attempt to read a partition failed, while it is tried again and others are read: RETRY. OK: it did not.
+    enum status (*trouble)(struct stream *stream, const char *topic, int32_t partition, struct err *err) MUST_CHECK;
     // Wakes a poll from another thread.
     void (*wake)(struct stream *stream);
 
