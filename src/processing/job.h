@@ -12,7 +12,7 @@ enum job_kind { JOB_RECORDS, JOB_CLAIM };
 
 // Why the writer does not go on with a partition.
 enum job_loss_kind {
-    LOSS_FENCED, // another worker has taken it over
+    LOSS_FENCED, // another worker has taken it over, or its position was moved
     LOSS_PAUSED, // the table that its records lead to cannot be written to now
 };
 
@@ -33,7 +33,7 @@ struct job {
     int64_t polled_us;
     int64_t committed_us; // not 0 when it comes back: its rows were committed then, and nobody has observed that yet
 
-    // JOB_CLAIM
+    // JOB_CLAIM: also asks whether the partitions that were claimed before are still this worker's
     struct sink_partition *claims; // to be claimed; when it comes back, the first `claimed` of them are
     uint32_t claim_count, claimed;
     uint32_t generation; // of the assignment that they come from: a claim that came too late is not made

@@ -15,6 +15,7 @@ enum {
     DRAIN_POLL_MS = 5,  // the same when it has been asked to stop
     HINT_INTERVAL_MS = 1000,
     LOOK_INTERVAL_MS = 2000,
+    CHECK_INTERVAL_MS = 3000,
     RETRY_MIN_MS = 250, // of a partition that cannot be worked on
     RETRY_MAX_MS = 5000,
     COLLECT_BYTES = 4 << 20, // of a batch that stays open while the writer works
@@ -229,7 +230,16 @@ static enum status refuse(struct worker *self, struct slot *slot, enum status st
     return OK;
 }
 
-// Sends the writer the partitions that wait for a claim.
+// What a partition holds that was added to a topic that is being read came after the start, wherever that was.
+static bool begins_late(const struct worker *self, const struct slot *slot)
+{
+    if (strcmp(self->params->config->processing.start, "latest") != 0) return false;
+    for (uint32_t i = 0; i < self->slot_count; i++)
+        if (self->slots[i].topic == slot->topic && self->slots[i].id) return false;
+    return true;
+}
+
+// Sends the writer the partitions that wait for a claim; now and then also without one, for a look at those that it has.
 static void send_claims(struct worker *self)
 {
     if (self->claiming || halt_asked(self->halt)) return;
@@ -250,10 +260,11 @@ static void send_claims(struct worker *self)
         *claim = (struct sink_partition){.partition = slot->partition};
         snprintf(claim->group, sizeof claim->group, "%s", self->params->config->processing.group);
         snprintf(claim->topic, sizeof claim->topic, "%s", topic_name(self, slot->topic));
-        claim->next_offset = strcmp(self->params->config->processing.start, "latest") ? marks.low : marks.high;
+        claim->next_offset = begins_late(self, slot) ? marks.high : marks.low;
         slot->state = SLOT_CLAIMING;
     }
-    if (!job->claim_count) return;
+    if (!job->claim_count && (clock_mono_ns() < self->check_ns || !self->slot_count)) return;
+    self->check_ns = clock_deadline_ms(CHECK_INTERVAL_MS);
     if (queue_push(self->ready, job, 0) == OK) self->claiming = true; // it has room, unless it is closed
 }
 
@@ -371,6 +382,7 @@ static enum status take_answers(struct worker *self, int64_t deadline_ns, struct
         struct job *job = item;
         if (job->kind == JOB_CLAIM) {
             TRY(take_claims(self, job, err));
+            TRY(take_losses(self, job, err));
             continue;
         }
         if (job->committed_us) worker_observe(self, job);

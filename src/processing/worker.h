@@ -79,6 +79,7 @@ struct worker {
     struct err kept; // what the stream failed with while it was giving records; status is OK when nothing is kept
     int64_t next_hint_ns;
     bool hint_due;
+    int64_t check_ns; // when it is looked whether the partitions are still this worker's
     int64_t look_ns;  // when it is looked for what the stream cannot read
     bool topic_lost;  // a topic cannot be read, and it was said
     uint64_t backlog; // what waited when the first partitions were claimed

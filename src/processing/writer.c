@@ -63,6 +63,47 @@ static enum status claim(struct worker *self, struct job *job, struct err *err)
     return OK;
 }
 
+struct owner_check {
+    const struct positions *owned;
+    uint8_t *holds;
+};
+
+static bool see_position(void *context, uint32_t count, const char *const *names, const struct sink_cell *cells)
+{
+    (void)count, (void)names;
+    struct owner_check *check = context;
+    const struct position *position = positions_find(check->owned, cells[0].integer);
+    if (position && position->epoch == cells[1].integer && position->next_offset == cells[2].integer)
+        check->holds[position - check->owned->items] = 1;
+    return true;
+}
+
+// Where nothing is written, only a look tells that somebody else has moved a position. A store that cannot be asked is waited for, unless
+// there is something to write: that waits for itself.
+static void check_owned(struct worker *self, struct job *job)
+{
+    struct backoff backoff = {0};
+    struct err err;
+    char sql[512];
+    snprintf(sql, sizeof sql, "SELECT id, owner_epoch, next_offset FROM fdp_offsets WHERE consumer_group = '%s'",
+             self->params->config->processing.group); // its characters are checked with the configuration
+    struct owner_check check = {&self->owned, memory_new(self->owned.count + 1, 1)};
+    enum status status;
+    while ((status = self->sink->ops->query(self->sink, sql, see_position, &check, &err)) == AGAIN || status == RETRY)
+        if (queue_fill(self->ready) || !back_off(self, &backoff, &err)) break;
+    if (status == OK) {
+        back_on(self, &backoff);
+        job_reserve(job, self->owned.count);
+        for (uint32_t i = self->owned.count; i-- > 0;) {
+            if (check.holds[i]) continue;
+            err_set(&job->why, RETRY, ERR_STORAGE, "the position of partition %lld of fdp_offsets was moved", (long long)self->owned.items[i].id);
+            job_lose(job, LOSS_FENCED, self->owned.items[i].id);
+            positions_drop(&self->owned, self->owned.items[i].id);
+        }
+    }
+    free(check.holds);
+}
+
 // --- Cutting ---
 
 static uint32_t record_of(const struct batch *records, int64_t source, int64_t offset)
@@ -365,7 +406,11 @@ static enum status write_job(struct worker *self, struct job *job, struct err *e
 
 static enum status do_job(struct worker *self, struct job *job, struct err *err)
 {
-    if (job->kind == JOB_CLAIM) return claim(self, job, err);
+    if (job->kind == JOB_CLAIM) {
+        TRY(claim(self, job, err));
+        check_owned(self, job);
+        return OK;
+    }
     int64_t began_ns = clock_mono_ns();
     TRY(write_job(self, job, err));
     metric_observe_ns(self->metrics->stage_write, clock_mono_ns() - began_ns);

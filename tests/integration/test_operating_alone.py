@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """More of what an operator does, each test with a pipeline of its own; see test_operating.py."""
 import pytest
+import requests
 
 from conftest import wait_for
 from operated import BACK_ENDS, TABLES, TICK, Pipeline, now, stop
@@ -68,6 +69,23 @@ def test_reset_under_a_running_worker(pipe):
     sums = pipe.sums()
     assert sums["stored"] > 60 and sums["quarantined"] == 0
     assert (sums["skipped"] > 0) == pipe.real or sums["skipped"] == 0
+
+
+def test_reset_under_a_worker_that_has_nothing_to_do(pipe):
+    pipe.up("1s")
+    before = pipe.all_rows()
+    url = [] if pipe.real else ["--set", f"streaming.registry.url={pipe.fdp.role('registry').address('registry')}"]
+    role = pipe.fdp.role("process", *url)
+    ready = role.address("monitoring") + "readyz"
+    wait_for(lambda: requests.get(ready).status_code == 200, "it has all partitions")
+    pipe("groups", "reset", "processing", "--to", "earliest", "--yes")
+    if pipe.real:
+        wait_for(lambda: pipe.all_rows() == before, "it begins anew")
+        assert role.stop()[0] == 0
+    else:
+        assert role.process.wait(30) == 6 and "was moved" in role.stderr()
+        pipe.work()
+        assert pipe.all_rows() == before
 
 
 def test_reset_keeps_rows_that_the_stream_cannot_give_again(pipe):
