@@ -174,24 +174,45 @@ static enum status refuse_other(const struct sink_partition *at, const char *why
                    at->partition, at->topic, why);
 }
 
-// Rows are removed only when the stream still has what they were made of.
-static enum status check_same(struct reset *self, struct err *err)
+// The records that were stored last, as the stream has them now, of those partitions that it can be asked for; `of` has their indices.
+static enum status find_last(const struct reset *self, struct tool_stamp *last, uint32_t *of, uint32_t *count, struct err *err)
 {
-    struct tool_stamp *stamps = arena_calloc(&self->arena, self->count, sizeof *stamps);
-    const struct sink_partition **of = arena_calloc(&self->arena, self->count, sizeof *of);
-    uint32_t count = 0;
+    *count = 0;
     for (uint32_t i = 0; i < self->count; i++) {
         const struct sink_partition *at = &self->partitions[i].position;
-        if (self->partitions[i].to_offset >= at->next_offset || at->next_offset == at->first_offset) continue;
-        if (at->next_offset > self->marks[i].high) return refuse_other(at, "ends before the stored position", err);
-        if (!at->last_timestamp_us || at->next_offset - 1 < self->marks[i].low) continue;
-        of[count] = at;
-        stamps[count++] = (struct tool_stamp){at->topic, at->partition, at->next_offset - 1, -1};
+        bool known = at->next_offset > at->first_offset && at->last_timestamp_us;
+        if (!known || at->next_offset > self->marks[i].high || at->next_offset - 1 < self->marks[i].low) continue;
+        of[*count] = i;
+        last[(*count)++] = (struct tool_stamp){at->topic, at->partition, at->next_offset - 1, -1};
     }
-    TRY(count ? tool_stamps(self->stream, stamps, count, err) : OK);
-    for (uint32_t i = 0; i < count; i++)
-        if (stamps[i].us >= 0 && stamps[i].us != of[i]->last_timestamp_us)
-            return refuse_other(of[i], "holds another record than the last that was stored", err);
+    return *count ? tool_stamps(self->stream, last, *count, err) : OK;
+}
+
+static enum status compare_last(const struct reset *self, const struct rewind_partition *partition, int64_t us, struct err *err)
+{
+    const struct sink_partition *at = &partition->position;
+    if (self->fresh && us == at->last_timestamp_us)
+        return err_set(err, FATAL, ERR_STREAM,
+                       "partition %d of %s holds the record that was stored last: it is the same topic still, whose records --fresh would"
+                       " store a second time; without --fresh their rows are removed first",
+                       at->partition, at->topic);
+    if (!self->fresh && partition->to_offset < at->next_offset && us >= 0 && us != at->last_timestamp_us)
+        return refuse_other(at, "holds another record than the last that was stored", err);
+    return OK;
+}
+
+// Rows are removed only when the stream has what they were made of, and kept only when it has not.
+static enum status check_same(struct reset *self, struct err *err)
+{
+    struct tool_stamp *last = arena_calloc(&self->arena, self->count, sizeof *last);
+    uint32_t *of = arena_calloc(&self->arena, self->count, sizeof *of), count;
+    for (uint32_t i = 0; i < self->count && !self->fresh; i++) {
+        const struct sink_partition *at = &self->partitions[i].position;
+        bool back = self->partitions[i].to_offset < at->next_offset && at->next_offset > at->first_offset;
+        if (back && at->next_offset > self->marks[i].high) return refuse_other(at, "ends before the stored position", err);
+    }
+    TRY(find_last(self, last, of, &count, err));
+    for (uint32_t i = 0; i < count; i++) TRY(compare_last(self, &self->partitions[of[i]], last[i].us, err));
     return OK;
 }
 
@@ -253,10 +274,8 @@ static enum status reset(struct reset *self, struct err *err)
     TRY(choose(self, err));
     TRY(find_targets(self, err));
     self->table_count = tool_tables(self->app->config, self->tables);
-    if (!self->fresh) {
-        TRY(check_same(self, err));
-        TRY(rewind_look(self->sink, self->tables, self->table_count, self->partitions, self->count, err));
-    }
+    TRY(check_same(self, err));
+    if (!self->fresh) TRY(rewind_look(self->sink, self->tables, self->table_count, self->partitions, self->count, err));
     if (self->yes) TRY(apply(self, err));
     print_plan(self);
     say_done(self);

@@ -263,7 +263,8 @@ static enum status redrive(struct redrive *self, uint32_t *others, struct err *e
     }
     self->output = output_new(stdout, tool_format(self->app), sizeof names / sizeof *names, names);
     enum status status = redrive_all(self, err);
-    output_end(self->output, "no entries are waiting");
+    bool some = self->choice.which.rule || self->choice.which.topic;
+    output_end(self->output, some ? "none of these entries is waiting" : "no entries are waiting");
     if (status == OK) status = say_others(self->app, self->sink, &self->choice, self->met, self->met_count, others, err);
     say_summary(self);
     return status;

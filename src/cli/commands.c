@@ -54,8 +54,8 @@ const struct command commands[] = {
      0,
      0,
      "Run the worker alone: from the stream to the store",
-     "Decodes the records of the stream with the registry's schemas and stores each exactly once; one worker at a time, a second one takes\n"
-     "over from the first. It needs the registry for schemas that it has not seen yet.\n" ROLES,
+     "Decodes the records of the stream with the registry's schemas and stores each exactly once. On Kafka several share the partitions out\n"
+     "among them; on the embedded log a second one takes over from the first. It needs the registry for schemas that it has not seen yet.\n" ROLES,
      {DURATION_FLAG},
      cmd_process},
     {"registry",
@@ -100,8 +100,8 @@ const struct command commands[] = {
      0,
      1,
      "Make a topic, or without NAME all of streaming.topics",
-     "One that is there with as many partitions is left as it is.",
-     {{"partitions", "N", "how many (default 3); they stay as many"},
+     "One that is there with as many partitions, or more, is left as it is.",
+     {{"partitions", "N", "how many (default 3)"},
       {"retention", "DURATION", "how long records are kept, such as 7d (default: streaming.retention, on Kafka the broker's)"},
       {"compacted", NULL, "keep the last record of each key for ever (Kafka)"},
       WAIT_FLAG},

@@ -216,7 +216,7 @@ void output_end(struct output *output, const char *empty)
     if (output->format == OUTPUT_JSON) fputs(output->rows ? "\n]\n" : "]\n", output->file);
     if (output->format == OUTPUT_TABLE) {
         if (output->waiting_rows || (!output->rows && !empty)) flush_table(output);
-        if (!output->rows && empty) fprintf(output->file, "%s\n", empty);
+        if (!output->rows && empty && *empty) fprintf(output->file, "%s\n", empty);
     }
     for (uint32_t i = 0; i < output->columns; i++) free(output->names[i]);
     free(output->names);

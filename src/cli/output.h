@@ -16,7 +16,7 @@ struct output;
 // (after 1,000 rows in parts); JSON and CSV row by row.
 struct output *output_new(FILE *file, enum output_format format, uint32_t columns, const char *const *names);
 void output_row(struct output *output, const struct sink_cell *cells);
-// Ends the listing. `empty` (may be NULL) is said instead of a table without rows.
+// Ends the listing. `empty` (may be NULL) is said instead of a table without rows; "": nothing is.
 void output_end(struct output *output, const char *empty);
 
 static inline struct sink_cell output_text(const char *text)

@@ -205,7 +205,7 @@ static void look_around(struct worker *self)
 
 // What to do is the same for every way in which a position and a stream can disagree.
 #define ADVICE                                                                                                                             \
-    "; if that was done on purpose, move the position with fdp groups reset, or with --fresh begin anew (or, embedded, start on a new data folder)"
+    "; if that was done on purpose, fdp groups reset moves the position, with --fresh to a topic that is another one now"
 
 static enum status check_position(const char *topic, const struct sink_partition *claim, const struct stream_watermarks *marks,
                                   struct err *err)

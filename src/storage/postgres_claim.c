@@ -91,8 +91,11 @@ enum status postgres_claim(struct sink *sink, struct sink_partition *partition, 
     TRY(try_claim(self, partition->epoch ? truth_sql : take_sql, partition, &found, err));
     if (found) return OK;
     if (partition->epoch)
-        return err_set(err, FATAL, ERR_STORAGE, "partition %d of %s is not in fdp_offsets any more; somebody has removed it",
-                       partition->partition, partition->topic);
+        return err_set(
+            err, FATAL, ERR_STORAGE,
+            "partition %d of %s is not in fdp_offsets any more: it was removed there. Before anything is processed again, put it back, or remove what "
+            "it had stored, which fdp reconcile --deep tells how",
+            partition->partition, partition->topic);
     return try_claim(self, first_sql, partition, &found, err);
 }
 

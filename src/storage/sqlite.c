@@ -142,8 +142,11 @@ static enum status claim_in_transaction(struct sqlite_sink *self, struct sink_pa
     enum status status = rc == SQLITE_ROW || rc == SQLITE_DONE ? OK : database_err(self->db, "claim a partition", ERR_STORAGE, err);
     sqlite3_reset(statement);
     if (status == OK && rc == SQLITE_DONE)
-        return err_set(err, FATAL, ERR_STORAGE, "partition %d of %s is not in fdp_offsets any more; somebody has removed it",
-                       partition->partition, partition->topic);
+        return err_set(
+            err, FATAL, ERR_STORAGE,
+            "partition %d of %s is not in fdp_offsets any more: it was removed there. Before anything is processed again, put it back, or remove what "
+            "it had stored, which fdp reconcile --deep tells how",
+            partition->partition, partition->topic);
     return status;
 }
 

@@ -88,6 +88,22 @@ def test_reset_under_a_worker_that_has_nothing_to_do(pipe):
         assert pipe.all_rows() == before
 
 
+def test_reset_afresh_wants_another_topic(pipe):
+    pipe.up("1s")
+    before = pipe.all_rows()
+    done = pipe.run("groups", "reset", "processing", "--to", "earliest", "--fresh", "--yes")
+    assert done.returncode == 5 and "it is the same topic still" in done.stderr and pipe.all_rows() == before
+
+
+def test_reconcile_counts_the_rows_of_routed_topics(pipe):
+    pipe.up("1s")
+    only = ["--set", "processing.routes=[{topic: tickers.stocks, table: stocks}]"]
+    done = pipe.run("reconcile", "--deep", *only)
+    assert done.returncode == 0 and "of 6 partitions" in done.stderr, done.stderr
+    pipe.change_store("DELETE FROM stocks WHERE _offset = 0")
+    assert pipe.run("reconcile", "--deep", *only).returncode == 1
+
+
 def test_reset_keeps_rows_that_the_stream_cannot_give_again(pipe):
     pipe.up("1s")
     before = pipe.rows("currency")

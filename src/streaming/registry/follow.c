@@ -201,8 +201,11 @@ static enum status turn(struct registry_follower *self, struct err *err)
         return OK;
     }
     if (status != RETRY) {
-        err_context(err, "a registry that is started now may find less in " REGISTRY_TOPIC
-                         " than this one still serves: keep a copy of what fdp schemas list and fdp schemas show give");
+        struct err why = *err;
+        err_set(err, FATAL, ERR_REGISTRY,
+                "%s; a registry that is started now may find less than this one still serves: keep a copy of what fdp schemas list and fdp"
+                " schemas show give",
+                why.text);
         return FATAL;
     }
     note(self, READING, RETRY, err);
