@@ -52,7 +52,9 @@ static void slot_add(struct worker *self, const char *topic, int32_t partition)
         self->slot_capacity = self->slot_capacity ? 2 * self->slot_capacity : 16;
         self->slots = memory_grow(self->slots, self->slot_capacity, sizeof *self->slots);
     }
-    self->slots[self->slot_count++] = (struct slot){.topic = index, .partition = partition};
+    struct slot *slot = &self->slots[self->slot_count++];
+    *slot = (struct slot){.topic = index, .partition = partition, .stored_offset = -1};
+    lag_open(self, slot, topic);
 }
 
 // Something is right again with a slot, or it is no longer ours.
@@ -82,6 +84,7 @@ static void put_off(struct worker *self, struct slot *slot, const struct err *er
 static void slot_remove(struct worker *self, struct slot *slot)
 {
     calm(self, slot);
+    lag_close(slot);
     positions_drop(&self->positions, slot->id);
     *slot = self->slots[--self->slot_count];
 }
@@ -181,10 +184,10 @@ static void send_claims(struct worker *self)
     job->generation = atomic_load(&self->generation);
     for (uint32_t i = 0; i < self->slot_count; i++) {
         struct slot *slot = &self->slots[i];
-        struct stream_watermarks marks;
+        struct stream_watermarks *marks = &slot->marks;
         struct err err;
         if (slot->state != SLOT_GIVEN || slot->retry_ns > clock_mono_ns()) continue;
-        if (self->stream->ops->watermarks(self->stream, topic_name(self, slot->topic), slot->partition, &marks, &err) != OK) {
+        if (self->stream->ops->watermarks(self->stream, topic_name(self, slot->topic), slot->partition, marks, &err) != OK) {
             put_off(self, slot, &err);
             continue;
         }
@@ -192,7 +195,7 @@ static void send_claims(struct worker *self)
         *claim = (struct sink_partition){.partition = slot->partition};
         snprintf(claim->group, sizeof claim->group, "%s", self->params->config->processing.group);
         snprintf(claim->topic, sizeof claim->topic, "%s", topic_name(self, slot->topic));
-        claim->next_offset = strcmp(self->params->config->processing.start, "latest") ? marks.low : marks.high;
+        claim->next_offset = strcmp(self->params->config->processing.start, "latest") ? marks->low : marks->high;
         slot->state = SLOT_CLAIMING;
     }
     if (!job->claim_count) return;
@@ -203,19 +206,19 @@ static enum status begin_reading(struct worker *self, struct slot *slot, const s
 {
     const struct stream_ops *ops = self->stream->ops;
     const char *topic = topic_name(self, slot->topic);
-    struct stream_watermarks marks;
-    TRY(ops->watermarks(self->stream, topic, slot->partition, &marks, err));
-    TRY(check_position(topic, claim, &marks, err));
+    struct stream_watermarks *marks = &slot->marks;
+    slot->stored_offset = claim->next_offset;
+    TRY(ops->watermarks(self->stream, topic, slot->partition, marks, err));
+    TRY(check_position(topic, claim, marks, err));
     bool check =
-        claim->next_offset > marks.low && claim->next_offset > claim->first_offset && (claim->last_timestamp_us || claim->last_crc);
+        claim->next_offset > marks->low && claim->next_offset > claim->first_offset && (claim->last_timestamp_us || claim->last_crc);
     TRY(ops->seek(self->stream, topic, slot->partition, claim->id, claim->next_offset - check, err));
     positions_put(&self->positions, claim, slot->topic);
     slot->id = claim->id;
-    slot->stored_offset = claim->next_offset;
     slot->last_timestamp_us = claim->last_timestamp_us;
     slot->last_crc = claim->last_crc;
     slot->state = check ? SLOT_CHECKING : SLOT_READING;
-    if (!atomic_load(&self->settled)) self->backlog += (uint64_t)(marks.high - claim->next_offset);
+    if (!atomic_load(&self->settled)) self->backlog += (uint64_t)(marks->high - claim->next_offset);
     return OK;
 }
 
@@ -276,6 +279,7 @@ static void note_stored(struct worker *self, const struct job *job)
         struct slot *slot = slot_of(self, job->advances[i].id);
         if (!slot) continue;
         slot->stored_offset = job->advances[i].to_offset;
+        slot->oldest_us = job->advances[i].last_timestamp_us; // the next one is hardly younger
         calm(self, slot);
     }
     self->hint_due = true;
@@ -373,11 +377,13 @@ static void hold(struct worker *self, struct work *work, const struct err *why)
 {
     const struct batch *records = work->records;
     int64_t source = records->source[work->waiting], from = records->offset[work->waiting];
+    int64_t published_us = records->columns[RECORD_TIMESTAMP].int64[work->waiting];
     for (uint32_t row = 0; row < records->rows; row++) self->keep[row] = records->source[row] != source || records->offset[row] < from;
     batch_cut(work->records, self->keep);
     struct slot *slot = slot_of(self, source);
     if (!slot) abort(); // a partition that is read has one
     slot->held = true;
+    if (slot->stored_offset == from) slot->oldest_us = published_us;
     self->schema_err = *why;
 }
 
@@ -430,8 +436,10 @@ static void collect(struct worker *self, struct batch *records)
     struct err err;
     atomic_store(&self->collecting, true);
     while (status == OK && self->free_count < WORKER_JOBS && !queue_fill(self->answered) && !batch_full(records) &&
-           records->arena.used_bytes < COLLECT_BYTES)
+           records->arena.used_bytes < COLLECT_BYTES) {
+        lag_measure(self);
         status = self->stream->ops->poll(self->stream, records, clock_deadline_ms(IDLE_POLL_MS), &err);
+    }
     atomic_store(&self->collecting, false);
     if (status == FATAL) self->kept = err; // anything less is said again
 }
@@ -475,6 +483,7 @@ static enum status read_job(struct worker *self, struct job *job, struct err *er
 
 static void send(struct worker *self, struct job *job)
 {
+    lag_sent(self, job);
     positions_move(&self->positions, job->advances, job->advance_count);
     self->free_count--;
     if (queue_push(self->ready, job, 0) != OK) return; // closed: the writer has failed and said so
@@ -535,6 +544,7 @@ static enum status turn(struct worker *self, bool *done, struct err *err)
     send_claims(self);
     settle(self);
     hint(self);
+    lag_measure(self);
     if (halt_asked(self->halt) && !self->params->alone && self->stream->ops->shares) { // others go on where we stop
         *done = true;
         return OK;

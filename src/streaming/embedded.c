@@ -164,6 +164,7 @@ const struct stream_ops stream_embedded = {
     .unseek = embedded_unseek,
     .poll = embedded_poll,
     .end = embedded_end_offset,
+    .high = embedded_high,
     .wake = embedded_wake,
     .watermarks = embedded_watermarks,
     .offset_at = embedded_offset_at,

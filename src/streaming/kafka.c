@@ -201,6 +201,7 @@ const struct stream_ops stream_kafka = {
     .unseek = kafka_unseek,
     .poll = kafka_poll,
     .end = kafka_end,
+    .high = kafka_high,
     .wake = kafka_wake,
     .watermarks = kafka_watermarks,
     .offset_at = kafka_offset_at,

@@ -106,6 +106,8 @@ struct stream_ops {
     // One past the last offset of a partition that is read of which it is known that all records before it were given: beyond what poll
     // gave, the offsets up to here hold no record (control records, compacted).
     enum status (*end)(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
+    // The high watermark of a partition that is read, as it was last heard of: asks nobody and does not wait. AGAIN: not heard of yet.
+    enum status (*high)(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
     // Wakes a poll from another thread.
     void (*wake)(struct stream *stream);
 
