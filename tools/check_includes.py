@@ -32,7 +32,7 @@ ROLES = {
     "storage": {"quarantine.h", "reconcile.h", "rewind.h", "shadow.h", "version.h"},
     "simulator": {"simulator.h"},
     "processing": {"pipeline.h", "preflight.h", "process.h", "rebuild.h", "rerun.h", "watch.h"},
-    "monitoring": {"monitor.h", "health.h", "board.h"},
+    "monitoring": {"monitor.h", "health.h", "board.h", "vitals.h"},
 }
 # Stricter than its floor: the simulator is the other end of the wire and shares nothing of how this end works.
 ONLY = {"simulator": {"base", "model", "net"}}

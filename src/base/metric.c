@@ -25,7 +25,7 @@ struct metric {
     enum kind kind;
     char *name, *labels, *help;
     _Atomic uint64_t count;               // counter; observations of a histogram
-    _Atomic double value;                 // gauge
+    _Atomic double value;                 // gauge; counter that somebody else keeps
     _Atomic double sum;                   // histogram, in seconds
     _Atomic uint64_t buckets[BOUNDS + 1]; // histogram, not cumulative; the last is +Inf
 };
@@ -33,6 +33,8 @@ struct metric {
 struct metric_registry {
     pthread_mutex_t mutex; // guards the list; the values are atomic
     struct metric *first, *last;
+    void (*refresh)(void *context); // may be NULL
+    void *context;
 };
 
 struct metric_registry *metric_registry_new(void)
@@ -263,8 +265,8 @@ static void write_name(struct buf *out, const char *name, const char *suffix, co
 static void write_number(struct buf *out, double value)
 {
     char text[40];
-    if (isnan(value) || isinf(value)) {
-        buf_append_text(out, isnan(value) ? "NaN\n" : value > 0 ? "+Inf\n" : "-Inf\n");
+    if (isinf(value)) {
+        buf_append_text(out, value > 0 ? "+Inf\n" : "-Inf\n");
         return;
     }
     for (int digits = 15; digits <= 17; digits++) {
@@ -291,12 +293,21 @@ static void write_histogram(const struct metric *metric, struct buf *out)
     buf_printf(out, "%llu\n", (unsigned long long)cumulative);
 }
 
+void metric_refresh_with(struct metric_registry *registry, void (*refresh)(void *context), void *context)
+{
+    registry->refresh = refresh;
+    registry->context = context;
+}
+
 void metric_write(struct metric_registry *registry, enum metric_format format, struct buf *out)
 {
     static const char *const kinds[] = {"counter", "gauge", "histogram"};
+    if (registry->refresh) registry->refresh(registry->context);
     pthread_mutex_lock(&registry->mutex);
     const char *family = "";
     for (struct metric *metric = registry->first; metric; metric = metric->next) {
+        double value = metric_value(metric);
+        if (isnan(value)) continue;
         if (strcmp(family, metric->name)) {
             family = metric->name;
             // OpenMetrics names a counter's family without "_total".
@@ -306,16 +317,11 @@ void metric_write(struct metric_registry *registry, enum metric_format format, s
             buf_printf(out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)length, family, metric->help, (int)length, family,
                        kinds[metric->kind]);
         }
-        switch (metric->kind) {
-        case COUNTER:
+        if (metric->kind == HISTOGRAM) {
+            write_histogram(metric, out);
+        } else {
             write_name(out, metric->name, "", metric->labels, "");
-            buf_printf(out, "%llu\n", (unsigned long long)metric_count(metric));
-            break;
-        case GAUGE:
-            write_name(out, metric->name, "", metric->labels, "");
-            write_number(out, metric_value(metric));
-            break;
-        case HISTOGRAM: write_histogram(metric, out); break;
+            write_number(out, (double)metric_count(metric) + value); // one of the two is 0
         }
     }
     if (format == METRIC_OPENMETRICS) buf_append_text(out, "# EOF\n");

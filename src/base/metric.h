@@ -4,6 +4,7 @@
 // A metric is made once, at start, by the thread that sets things up; from then on any thread may change it (relaxed atomics) and
 // any thread may write the page. A metric belongs to its registry and lives as long. Names follow Prometheus' practice: "fdp_"
 // prefix, base units, "_total" on counters. Families with the same name share one help text and differ in their labels.
+// What nobody knows is not on the page, rather than 0: a gauge that is NAN is left out.
 #ifndef FDP_BASE_METRIC_H
 #define FDP_BASE_METRIC_H
 
@@ -32,6 +33,7 @@ struct metric *metric_gauge_of_key(struct metric_registry *registry, const char 
 const struct metric *metric_find(struct metric_registry *registry, const char *name, const char *labels);
 
 void metric_add(struct metric *metric, uint64_t by);
+// A gauge; or a counter that somebody else keeps, such as the kernel, and that nothing is added to.
 void metric_set(struct metric *metric, double value);
 void metric_observe_ns(struct metric *histogram, int64_t ns);
 // `count` observations of the same duration.
@@ -43,6 +45,9 @@ uint64_t metric_count(const struct metric *metric); // of a counter, or observat
 double metric_value(const struct metric *metric);   // of a gauge
 // The q-quantile (0..1) of a histogram in seconds, by interpolation inside its bucket; 0 when it is empty.
 double metric_quantile(const struct metric *histogram, double q);
+
+// Asked before every page, by the thread that writes it: sets what is cheaper to look up than to keep. Set before the first page.
+void metric_refresh_with(struct metric_registry *registry, void (*refresh)(void *context), void *context);
 
 enum metric_format { METRIC_PROMETHEUS, METRIC_OPENMETRICS };
 void metric_write(struct metric_registry *registry, enum metric_format format, struct buf *out);

@@ -28,10 +28,17 @@ const char *role_registry_url(const struct config *config, char out[512])
 
 // --- Starting ---
 
+static bool registry_part_ready(const void *part, const char **why)
+{
+    return registry_server_ready(part, why);
+}
+
 static enum status start_registry(struct role *role, struct err *err)
 {
     struct registry_server_params params = {.config = role->app->config, .log = &role->app->log, .metrics = role->app->metrics};
-    return registry_server_start(&role->registry, &params, err);
+    TRY(registry_server_start(&role->registry, &params, err));
+    health_add(role->health, "registry", registry_part_ready, role->registry);
+    return OK;
 }
 
 static const char *registry_url(const struct role *role, char out[512])
@@ -263,6 +270,7 @@ static int stop(struct role *role)
 int role_run(struct role *role, struct app *app, unsigned parts)
 {
     *role = (struct role){.app = app, .lock.fd = -1, .health = health_new(), .board = board_new()};
+    vitals_init(&role->vitals, app->metrics, role->health);
     reload_init(&role->reload, app);
     int64_t for_ms = 0;
     const char *duration = app_flag(app, "for");

@@ -12,6 +12,7 @@
 #include "monitoring/board.h"
 #include "monitoring/health.h"
 #include "monitoring/monitor.h"
+#include "monitoring/vitals.h"
 #include "processing/process.h"
 #include "processing/watch.h"
 #include "simulator/simulator.h"
@@ -35,6 +36,7 @@ struct role {
     struct folder_lock lock;
     struct reload reload;
     struct health *health;
+    struct vitals vitals;
     struct board *board;
     struct registry_server *registry;
     struct simulator *simulator;

@@ -61,6 +61,11 @@ static void fail(struct ingest *self, const struct err *err)
 
 // --- Feed thread ---
 
+static int64_t number_at(const struct batch *quotes, uint32_t column, uint32_t row, int64_t absent)
+{
+    return batch_is_null(quotes, column, row) ? absent : quotes->columns[column].int64[row];
+}
+
 // Drops repeats among the rows that came since `from`.
 static void drop_repeats(struct ingest *self, struct batch *quotes, uint32_t from, uint8_t *keep)
 {
@@ -68,9 +73,11 @@ static void drop_repeats(struct ingest *self, struct batch *quotes, uint32_t fro
     memset(keep, 1, quotes->rows);
     for (uint32_t row = from; row < quotes->rows; row++) {
         if (batch_is_null(quotes, QUOTE_ID, row) || batch_is_null(quotes, QUOTE_EVENT_ID, row)) continue;
-        int64_t time_us = batch_is_null(quotes, QUOTE_TIME, row) ? INT64_MIN : quotes->columns[QUOTE_TIME].int64[row];
-        keep[row] =
-            !symbols_repeated(self->symbols, quotes->columns[QUOTE_ID].text[row], quotes->columns[QUOTE_EVENT_ID].text[row], time_us);
+        struct symbols_quote quote = {.symbol = quotes->columns[QUOTE_ID].text[row],
+                                      .event_id = quotes->columns[QUOTE_EVENT_ID].text[row],
+                                      .time_us = number_at(quotes, QUOTE_TIME, row, INT64_MIN),
+                                      .market_state = number_at(quotes, QUOTE_MARKET_HOURS, row, -1)};
+        keep[row] = !symbols_repeated(self->symbols, &quote);
         repeated += !keep[row];
     }
     if (!repeated) return;

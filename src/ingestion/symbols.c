@@ -11,7 +11,7 @@ enum { EVENT_ID_BYTES = 16 };
 struct symbol {
     char event_id[EVENT_ID_BYTES];
     int64_t newest_us;
-    struct metric *newest;
+    struct metric *newest, *market; // market: NULL while its state is not known
 };
 
 struct symbols {
@@ -58,17 +58,27 @@ static struct symbol *find_or_add(struct symbols *self, struct slice name)
     return symbol;
 }
 
-bool symbols_repeated(struct symbols *self, struct slice name, struct slice event_id, int64_t time_us)
+// An old snapshot after a reconnect must not make the symbol look older than it is.
+static void show(struct symbols *self, struct symbol *symbol, const struct symbols_quote *quote)
 {
-    struct symbol *symbol = find_or_add(self, name);
+    if (quote->time_us <= symbol->newest_us) return;
+    symbol->newest_us = quote->time_us;
+    metric_set(symbol->newest, (double)quote->time_us / 1e6);
+    if (quote->market_state < 0) return;
+    if (!symbol->market)
+        symbol->market = metric_gauge_of_key(
+            self->metrics, "fdp_symbol_market_state", "symbol", self->names.names[symbol - self->symbols].data,
+            "Market of a symbol when it was quoted last: 0 pre-market, 1 regular, 2 post-market, 3 extended, 4 overnight", self->gauges);
+    metric_set(symbol->market, (double)quote->market_state);
+}
+
+bool symbols_repeated(struct symbols *self, const struct symbols_quote *quote)
+{
+    struct symbol *symbol = find_or_add(self, quote->symbol);
     if (!symbol) return false;
-    // An old snapshot after a reconnect must not make the symbol look older than it is.
-    if (time_us > symbol->newest_us) {
-        symbol->newest_us = time_us;
-        metric_set(symbol->newest, (double)time_us / 1e6);
-    }
-    if (event_id.size != EVENT_ID_BYTES) return false;
-    if (!memcmp(symbol->event_id, event_id.data, EVENT_ID_BYTES)) return true;
-    memcpy(symbol->event_id, event_id.data, EVENT_ID_BYTES);
+    show(self, symbol, quote);
+    if (quote->event_id.size != EVENT_ID_BYTES) return false;
+    if (!memcmp(symbol->event_id, quote->event_id.data, EVENT_ID_BYTES)) return true;
+    memcpy(symbol->event_id, quote->event_id.data, EVENT_ID_BYTES);
     return false;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What ingestion remembers of each symbol: the identity of its last quote, so that a repeated one is dropped, and its freshness.
+// What ingestion remembers of each symbol: the identity of its last quote, so that a repeated one is dropped; and for the metrics its
+// freshness and the state of its market.
 //
 // Bounded: symbols beyond SYMBOLS_MAX are not remembered, so their repeats pass. One thread.
 #ifndef FDP_INGESTION_SYMBOLS_H
@@ -14,11 +15,18 @@ enum { SYMBOLS_MAX = 1 << 18 };
 
 struct symbols;
 
-// `gauges` symbols get a freshness gauge of their own, all others share one.
+// `gauges` symbols get gauges of their own, all others share theirs.
 struct symbols *symbols_new(struct metric_registry *metrics, uint32_t gauges);
 void symbols_free(struct symbols *symbols);
 
-// Notes a quote (event_id: 16 characters) with the time the feed gave it; true when its identity equals that of the symbol's last one.
-bool symbols_repeated(struct symbols *symbols, struct slice symbol, struct slice event_id, int64_t time_us);
+struct symbols_quote {
+    struct slice symbol;
+    struct slice event_id; // 16 characters
+    int64_t time_us;       // as the feed gave it; INT64_MIN: it gave none
+    int64_t market_state;  // the field market_hours; -1: absent
+};
+
+// Notes a quote; true when its identity equals that of the symbol's last one.
+bool symbols_repeated(struct symbols *symbols, const struct symbols_quote *quote);
 
 #endif

@@ -27,7 +27,7 @@ struct yahoo_feed {
     struct batch *quotes, *rejects; // of the poll under way
     bool paused;
     int64_t polled_ns; // when the last poll ended; 0: none yet
-    struct metric *frames, *bytes, *bad, *other, *stale, *connected;
+    struct metric *frames, *bytes, *bad, *other, *stale, *connected, *subscribed;
 };
 
 static struct yahoo_feed *feed_of(struct feed *feed)
@@ -153,6 +153,7 @@ static enum status yahoo_subscribe(struct feed *feed, const char *const *symbols
     drop_empty_connections(self);
     for (uint32_t i = 0; i < self->connection_count; i++) yahoo_connection_sync(self->connections[i]);
     atomic_store(&self->wanted, self->connection_count);
+    metric_set(self->subscribed, set.count);
     on_changed(self);
     free(wanted.placed);
     map_fini(&set);
@@ -217,6 +218,7 @@ static void make_metrics(struct yahoo_feed *self)
                                  "Quotes that were more than a minute old when they came, such as the last price of a closed market");
     self->line.reconnects = metric_counter(metrics, "fdp_feed_reconnects_total", NULL, "Connections that were made again after a loss");
     self->connected = metric_gauge(metrics, "fdp_feed_connections", NULL, "Connections to the feed that are open and subscribed");
+    self->subscribed = metric_gauge(metrics, "fdp_feed_symbols", NULL, "Symbols that the feed is asked for");
 }
 
 static void yahoo_close(struct feed *feed)

@@ -77,14 +77,18 @@ void positions_sort(struct sink_advance *advances, uint32_t count)
     if (count > 1) qsort(advances, count, sizeof *advances, by_id); // there may be no array
 }
 
-// The advance of a partition among the `count` ones, begun when it is new.
-static struct sink_advance *advance_of(const struct position *position, struct sink_advance *advances, uint32_t *count)
+// The advance of a partition among the `count` ones, begun when it is new, with a record of that time.
+static struct sink_advance *advance_of(const struct position *position, int64_t timestamp_us, struct sink_advance *advances,
+                                       uint32_t *count)
 {
     uint32_t at = 0;
     while (at < *count && advances[at].id != position->id) at++;
     if (at == *count)
-        advances[(*count)++] = (struct sink_advance){
-            .id = position->id, .epoch = position->epoch, .from_offset = position->next_offset, .to_offset = position->next_offset};
+        advances[(*count)++] = (struct sink_advance){.id = position->id,
+                                                     .epoch = position->epoch,
+                                                     .from_offset = position->next_offset,
+                                                     .to_offset = position->next_offset,
+                                                     .first_timestamp_us = timestamp_us};
     return &advances[at];
 }
 
@@ -99,7 +103,7 @@ uint32_t positions_advance(const struct positions *self, const struct work *work
         if (!advance || advance->id != id) {
             const struct position *position = positions_find(self, id);
             if (!position) abort(); // by contract
-            advance = advance_of(position, advances, &count);
+            advance = advance_of(position, records->columns[RECORD_TIMESTAMP].int64[row], advances, &count);
         }
         advance->skipped += records->offset[row] - advance->to_offset;
         advance->to_offset = records->offset[row] + 1;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "processing/waiting.h"
 #include "processing/worker.h"
 
 static const char component[] = "processing";
@@ -20,6 +21,7 @@ struct process {
     struct registry_client *registry;
     struct process_metrics metrics;
     struct halt halt;
+    struct waiting waiting;
     struct worker *workers;
     uint32_t worker_count;
 };
@@ -103,6 +105,7 @@ static void stop_workers(struct process *self, int64_t deadline_ns)
     for (uint32_t i = 0; i < self->worker_count; i++)
         if (self->workers[i].running) self->workers[i].stream->ops->wake(self->workers[i].stream);
     for (uint32_t i = 0; i < self->worker_count; i++) worker_join(&self->workers[i]);
+    waiting_stop(&self->waiting);
 }
 
 static void process_free(struct process *self)
@@ -130,6 +133,7 @@ enum status process_start(struct process **out, const struct process_params *par
         process_free(self);
         return status;
     }
+    waiting_start(&self->waiting, params->config, params->metrics, &self->halt);
     log_info(params->log, component, "worker started", "group", params->config->processing.group);
     *out = self;
     return OK;

@@ -14,89 +14,9 @@ enum {
     IDLE_POLL_MS = 500, // how often an idle reader looks around
     DRAIN_POLL_MS = 5,  // the same when it has been asked to stop
     HINT_INTERVAL_MS = 1000,
-    LOOK_INTERVAL_MS = 2000,
     CHECK_INTERVAL_MS = 3000,
-    RETRY_MIN_MS = 250, // of a partition that cannot be worked on
-    RETRY_MAX_MS = 5000,
     COLLECT_BYTES = 4 << 20, // of a batch that stays open while the writer works
 };
-
-// --- Slots ---
-
-static const char *topic_name(const struct worker *self, uint32_t topic)
-{
-    const char *const *names;
-    pipeline_topics(self->pipeline, &names);
-    return names[topic];
-}
-
-static struct slot *slot_find(const struct worker *self, const char *topic, int32_t partition)
-{
-    for (uint32_t i = 0; i < self->slot_count; i++)
-        if (self->slots[i].partition == partition && !strcmp(topic_name(self, self->slots[i].topic), topic)) return &self->slots[i];
-    return NULL;
-}
-
-static struct slot *slot_of(const struct worker *self, int64_t id)
-{
-    for (uint32_t i = 0; i < self->slot_count; i++)
-        if (self->slots[i].id == id) return &self->slots[i];
-    return NULL;
-}
-
-static void slot_add(struct worker *self, const char *topic, int32_t partition)
-{
-    const char *const *names;
-    uint32_t index = 0, count = pipeline_topics(self->pipeline, &names);
-    while (index < count && strcmp(names[index], topic)) index++;
-    if (index == count || slot_find(self, topic, partition)) return;
-    if (self->slot_count == self->slot_capacity) {
-        self->slot_capacity = self->slot_capacity ? 2 * self->slot_capacity : 16;
-        self->slots = memory_grow(self->slots, self->slot_capacity, sizeof *self->slots);
-    }
-    self->slots[self->slot_count++] = (struct slot){.topic = index, .partition = partition};
-}
-
-// Notes that something is wrong, or is not any more: while anything is, the worker is not ready. True when that is new.
-static bool complain(struct worker *self, bool *complained, bool is)
-{
-    if (*complained == is) return false;
-    *complained = is;
-    if (is)
-        atomic_fetch_add(&self->complaints, 1);
-    else
-        atomic_fetch_sub(&self->complaints, 1);
-    return true;
-}
-
-// Something is right again with a slot, or it is no longer ours.
-static void calm(struct worker *self, struct slot *slot)
-{
-    complain(self, &slot->complained, false);
-    slot->retry_ms = slot->retry_ns = 0;
-}
-
-// A slot cannot be worked on now: it is claimed again after a while. Said once.
-static void put_off(struct worker *self, struct slot *slot, const struct err *err)
-{
-    positions_drop(&self->positions, slot->id);
-    slot->id = 0;
-    slot->state = SLOT_GIVEN;
-    slot->retry_ms = slot->retry_ms ? 2 * slot->retry_ms : RETRY_MIN_MS;
-    if (slot->retry_ms > RETRY_MAX_MS) slot->retry_ms = RETRY_MAX_MS;
-    slot->retry_ns = clock_deadline_ms(slot->retry_ms);
-    if (!complain(self, &slot->complained, true)) return;
-    log_warn(self->params->log, component, "a partition has to wait; trying again", "topic", topic_name(self, slot->topic), "partition",
-             log_number(slot->partition), "error", err->text);
-}
-
-static void slot_remove(struct worker *self, struct slot *slot)
-{
-    calm(self, slot);
-    complain(self, &slot->unreadable, false);
-    positions_drop(&self->positions, slot->id);
-    *slot = self->slots[--self->slot_count];
-}
 
 // --- The group ---
 
@@ -108,11 +28,11 @@ static void follow_group(struct worker *self)
     while (self->stream->ops->change(self->stream, &change)) {
         changed = self->given = true;
         if (change.given) {
-            slot_add(self, change.topic, change.partition);
+            slots_add(self, change.topic, change.partition);
             continue;
         }
-        struct slot *slot = slot_find(self, change.topic, change.partition);
-        if (slot) slot_remove(self, slot);
+        struct slot *slot = slots_find(self, change.topic, change.partition);
+        if (slot) slots_remove(self, slot);
         atomic_fetch_add(&self->generation, 1); // claims on their way come too late
     }
     if (!changed) return;
@@ -147,7 +67,7 @@ static enum status take_change(struct worker *self, struct err *err)
     bool other_topics = worker_take_change(self);
     log_info(self->params->log, component, "the routes were changed");
     if (!other_topics) return OK;
-    while (self->slot_count) slot_remove(self, self->slots);
+    while (self->slot_count) slots_remove(self, self->slots);
     positions_fini(&self->owned);
     self->stream->ops->leave(self->stream);
     self->kept.status = OK;
@@ -155,57 +75,10 @@ static enum status take_change(struct worker *self, struct err *err)
     return join(self, err);
 }
 
-// --- What the stream cannot read, while it gives records of others ---
-
-static void look_at_partitions(struct worker *self)
-{
-    struct err err;
-    for (uint32_t i = 0; i < self->slot_count; i++) {
-        struct slot *slot = &self->slots[i];
-        enum status status = self->stream->ops->trouble(self->stream, topic_name(self, slot->topic), slot->partition, &err);
-        if (complain(self, &slot->unreadable, status != OK) && status != OK)
-            log_warn(self->params->log, component, "a partition cannot be read; trying again", "topic", topic_name(self, slot->topic),
-                     "partition", log_number(slot->partition), "error", err.text);
-    }
-}
-
-static bool has_slot(const struct worker *self, uint32_t topic)
-{
-    for (uint32_t i = 0; i < self->slot_count; i++)
-        if (self->slots[i].topic == topic) return true;
-    return false;
-}
-
-// What is not there, or not permitted, a group gives to nobody, and does not say so.
-static void look_at_topics(struct worker *self)
-{
-    const char *const *topics;
-    uint32_t count = pipeline_topics(self->pipeline, &topics);
-    struct err err;
-    enum status status = OK;
-    for (uint32_t i = 0; i < count && status == OK; i++) {
-        struct stream_watermarks marks;
-        if (has_slot(self, i)) continue;
-        status = self->stream->ops->watermarks(self->stream, topics[i], 0, &marks, &err);
-        if (status != OK && complain(self, &self->topic_lost, true))
-            log_warn(self->params->log, component, "a topic cannot be read; trying again", "topic", topics[i], "error", err.text);
-    }
-    if (status == OK) complain(self, &self->topic_lost, false);
-}
-
-static void look_around(struct worker *self)
-{
-    if (clock_mono_ns() < self->look_ns || !self->given || !self->stream->ops->shares || atomic_load(&self->stream_down)) return;
-    look_at_partitions(self);
-    look_at_topics(self);
-    self->look_ns = clock_deadline_ms(LOOK_INTERVAL_MS);
-}
-
 // --- Claims ---
 
 // What to do is the same for every way in which a position and a stream can disagree.
-#define ADVICE                                                                                                                             \
-    "; if that was done on purpose, fdp groups reset moves the position, with --fresh to a topic that is another one now"
+#define ADVICE "; if that was done on purpose, fdp groups reset moves the position, with --fresh to a topic that is another one now"
 
 static enum status check_position(const char *topic, const struct sink_partition *claim, const struct stream_watermarks *marks,
                                   struct err *err)
@@ -226,7 +99,7 @@ static enum status check_position(const char *topic, const struct sink_partition
 static enum status refuse(struct worker *self, struct slot *slot, enum status status, struct err *err)
 {
     if (status == FATAL && !self->stream->ops->shares) return FATAL;
-    put_off(self, slot, err);
+    slots_put_off(self, slot, err);
     return OK;
 }
 
@@ -249,18 +122,18 @@ static void send_claims(struct worker *self)
     job->generation = atomic_load(&self->generation);
     for (uint32_t i = 0; i < self->slot_count; i++) {
         struct slot *slot = &self->slots[i];
-        struct stream_watermarks marks;
+        struct stream_watermarks *marks = &slot->marks;
         struct err err;
         if (slot->state != SLOT_GIVEN || slot->retry_ns > clock_mono_ns()) continue;
-        if (self->stream->ops->watermarks(self->stream, topic_name(self, slot->topic), slot->partition, &marks, &err) != OK) {
-            put_off(self, slot, &err);
+        if (self->stream->ops->watermarks(self->stream, slots_topic(self, slot->topic), slot->partition, marks, &err) != OK) {
+            slots_put_off(self, slot, &err);
             continue;
         }
         struct sink_partition *claim = &job->claims[job->claim_count++];
         *claim = (struct sink_partition){.partition = slot->partition};
         snprintf(claim->group, sizeof claim->group, "%s", self->params->config->processing.group);
-        snprintf(claim->topic, sizeof claim->topic, "%s", topic_name(self, slot->topic));
-        claim->next_offset = begins_late(self, slot) ? marks.high : marks.low;
+        snprintf(claim->topic, sizeof claim->topic, "%s", slots_topic(self, slot->topic));
+        claim->next_offset = begins_late(self, slot) ? marks->high : marks->low;
         slot->state = SLOT_CLAIMING;
     }
     if (!job->claim_count && (clock_mono_ns() < self->check_ns || !self->slot_count)) return;
@@ -271,20 +144,20 @@ static void send_claims(struct worker *self)
 static enum status begin_reading(struct worker *self, struct slot *slot, const struct sink_partition *claim, struct err *err)
 {
     const struct stream_ops *ops = self->stream->ops;
-    const char *topic = topic_name(self, slot->topic);
-    struct stream_watermarks marks;
-    TRY(ops->watermarks(self->stream, topic, slot->partition, &marks, err));
-    TRY(check_position(topic, claim, &marks, err));
+    const char *topic = slots_topic(self, slot->topic);
+    struct stream_watermarks *marks = &slot->marks;
+    slot->stored_offset = claim->next_offset;
+    TRY(ops->watermarks(self->stream, topic, slot->partition, marks, err));
+    TRY(check_position(topic, claim, marks, err));
     bool check =
-        claim->next_offset > marks.low && claim->next_offset > claim->first_offset && (claim->last_timestamp_us || claim->last_crc);
+        claim->next_offset > marks->low && claim->next_offset > claim->first_offset && (claim->last_timestamp_us || claim->last_crc);
     TRY(ops->seek(self->stream, topic, slot->partition, claim->id, claim->next_offset - check, err));
     positions_put(&self->positions, claim, slot->topic);
     slot->id = claim->id;
-    slot->stored_offset = claim->next_offset;
     slot->last_timestamp_us = claim->last_timestamp_us;
     slot->last_crc = claim->last_crc;
     slot->state = check ? SLOT_CHECKING : SLOT_READING;
-    if (!atomic_load(&self->settled)) self->backlog += (uint64_t)(marks.high - claim->next_offset);
+    if (!atomic_load(&self->settled)) self->backlog += (uint64_t)(marks->high - claim->next_offset);
     return OK;
 }
 
@@ -292,7 +165,7 @@ static enum status take_claims(struct worker *self, struct job *job, struct err 
 {
     self->claiming = false;
     for (uint32_t i = 0; i < job->claim_count; i++) {
-        struct slot *slot = slot_find(self, job->claims[i].topic, job->claims[i].partition);
+        struct slot *slot = slots_find(self, job->claims[i].topic, job->claims[i].partition);
         if (!slot || slot->state != SLOT_CLAIMING) continue; // taken away meanwhile
         slot->state = SLOT_GIVEN;
         if (i >= job->claimed) continue;
@@ -307,7 +180,7 @@ static enum status check_identity(struct worker *self, struct slot *slot, const 
 {
     slot->state = SLOT_READING;
     if (records->columns[RECORD_TIMESTAMP].int64[row] == slot->last_timestamp_us && position_crc(records, row) == slot->last_crc) return OK;
-    const char *topic = topic_name(self, slot->topic);
+    const char *topic = slots_topic(self, slot->topic);
     enum status status =
         err_set(err, FATAL, ERR_STREAM,
                 "partition %d of %s holds another record at offset %lld than the one that was stored: the topic is not the same" ADVICE,
@@ -322,13 +195,13 @@ static enum status take_losses(struct worker *self, const struct job *job, struc
 {
     bool fenced = false;
     for (uint32_t i = 0; i < job->loss_count; i++) {
-        struct slot *slot = slot_of(self, job->losses[i].id);
+        struct slot *slot = slots_of(self, job->losses[i].id);
         if (!slot) continue; // taken away meanwhile: it had to be so
         switch (job->losses[i].kind) {
         case LOSS_FENCED: fenced = true; break;
         case LOSS_PAUSED:
-            TRY(self->stream->ops->unseek(self->stream, topic_name(self, slot->topic), slot->partition, err));
-            put_off(self, slot, &job->why);
+            TRY(self->stream->ops->unseek(self->stream, slots_topic(self, slot->topic), slot->partition, err));
+            slots_put_off(self, slot, &job->why);
             break;
         }
     }
@@ -342,10 +215,11 @@ static enum status take_losses(struct worker *self, const struct job *job, struc
 static void note_stored(struct worker *self, const struct job *job)
 {
     for (uint32_t i = 0; i < job->advance_count; i++) {
-        struct slot *slot = slot_of(self, job->advances[i].id);
+        struct slot *slot = slots_of(self, job->advances[i].id);
         if (!slot) continue;
         slot->stored_offset = job->advances[i].to_offset;
-        calm(self, slot);
+        slot->oldest_us = job->advances[i].last_timestamp_us; // the next one is hardly younger
+        slots_calm(self, slot);
     }
     self->hint_due = true;
 }
@@ -363,7 +237,7 @@ static void hint(struct worker *self)
         if (!slot->id) continue;
         struct stream_position *position = &positions[count++];
         snprintf(position->group, sizeof position->group, "%s", self->params->config->processing.group);
-        snprintf(position->topic, sizeof position->topic, "%s", topic_name(self, slot->topic));
+        snprintf(position->topic, sizeof position->topic, "%s", slots_topic(self, slot->topic));
         position->partition = slot->partition;
         position->next_offset = slot->stored_offset;
         position->updated_us = clock_now_us();
@@ -405,7 +279,7 @@ static enum status sift(struct worker *self, struct batch *records, struct err *
         self->keep[row] = position && records->offset[row] >= position->next_offset;
         dropped += !self->keep[row];
         if (!position || self->keep[row]) continue;
-        struct slot *slot = slot_of(self, position->id);
+        struct slot *slot = slots_of(self, position->id);
         if (slot && slot->state == SLOT_CHECKING && records->offset[row] == position->next_offset - 1)
             TRY(check_identity(self, slot, records, row, err));
         position = NULL; // it may have gone
@@ -422,10 +296,10 @@ static enum status follow_ends(struct worker *self, struct job *job, struct err 
         struct position *position = slot->id ? positions_find(&self->positions, slot->id) : NULL;
         if (!position) continue;
         int64_t end;
-        TRY(self->stream->ops->end(self->stream, topic_name(self, slot->topic), slot->partition, &end, err));
+        TRY(self->stream->ops->end(self->stream, slots_topic(self, slot->topic), slot->partition, &end, err));
         // At the end without the record that was to be compared: it is gone (compacted).
         if (slot->state == SLOT_CHECKING && end >= position->next_offset) slot->state = SLOT_READING;
-        if (end == position->next_offset && slot->stored_offset == end) calm(self, slot); // nothing is left that could go wrong
+        if (end == position->next_offset && slot->stored_offset == end) slots_calm(self, slot); // nothing is left that could go wrong
         if (end <= position->next_offset) continue;
         struct sink_advance *advance = &job->advances[job->advance_count++];
         *advance = (struct sink_advance){.id = position->id,
@@ -443,11 +317,13 @@ static void hold(struct worker *self, struct work *work, const struct err *why)
 {
     const struct batch *records = work->records;
     int64_t source = records->source[work->waiting], from = records->offset[work->waiting];
+    int64_t published_us = records->columns[RECORD_TIMESTAMP].int64[work->waiting];
     for (uint32_t row = 0; row < records->rows; row++) self->keep[row] = records->source[row] != source || records->offset[row] < from;
     batch_cut(work->records, self->keep);
-    struct slot *slot = slot_of(self, source);
+    struct slot *slot = slots_of(self, source);
     if (!slot) abort(); // a partition that is read has one
     slot->held = true;
+    if (slot->stored_offset == from) slot->oldest_us = published_us;
     self->schema_err = *why;
 }
 
@@ -458,8 +334,8 @@ static enum status put_off_held(struct worker *self, struct err *err)
         struct slot *slot = &self->slots[i];
         if (!slot->held) continue;
         slot->held = false;
-        TRY(self->stream->ops->unseek(self->stream, topic_name(self, slot->topic), slot->partition, err));
-        put_off(self, slot, &self->schema_err);
+        TRY(self->stream->ops->unseek(self->stream, slots_topic(self, slot->topic), slot->partition, err));
+        slots_put_off(self, slot, &self->schema_err);
     }
     return OK;
 }
@@ -500,8 +376,10 @@ static void collect(struct worker *self, struct batch *records)
     struct err err;
     atomic_store(&self->collecting, true);
     while (status == OK && self->free_count < WORKER_JOBS && !queue_fill(self->answered) && !batch_full(records) &&
-           records->arena.used_bytes < COLLECT_BYTES)
+           records->arena.used_bytes < COLLECT_BYTES) {
+        lag_measure(self);
         status = self->stream->ops->poll(self->stream, records, clock_deadline_ms(IDLE_POLL_MS), &err);
+    }
     atomic_store(&self->collecting, false);
     if (status == FATAL) self->kept = err; // anything less is said again
 }
@@ -545,6 +423,7 @@ static enum status read_job(struct worker *self, struct job *job, struct err *er
 
 static void send(struct worker *self, struct job *job)
 {
+    lag_sent(self, job);
     positions_move(&self->positions, job->advances, job->advance_count);
     self->free_count--;
     if (queue_push(self->ready, job, 0) != OK) return; // closed: the writer has failed and said so
@@ -574,7 +453,7 @@ static enum status drained(struct worker *self, bool *drained, struct err *err)
     for (uint32_t i = 0; i < self->slot_count && *drained; i++) {
         const struct slot *slot = &self->slots[i];
         struct stream_watermarks marks;
-        TRY(self->stream->ops->watermarks(self->stream, topic_name(self, slot->topic), slot->partition, &marks, err));
+        TRY(self->stream->ops->watermarks(self->stream, slots_topic(self, slot->topic), slot->partition, &marks, err));
         *drained = positions_find(&self->positions, slot->id)->next_offset >= marks.high;
     }
     return OK;
@@ -589,8 +468,8 @@ static enum status give_up_lost(struct worker *self, struct err *err)
     for (uint32_t i = 0; i < self->slot_count && self->stream->ops->shares; i++) {
         struct slot *slot = &self->slots[i];
         int64_t end;
-        if (!slot->id || self->stream->ops->end(self->stream, topic_name(self, slot->topic), slot->partition, &end, err) == OK) continue;
-        put_off(self, slot, &why);
+        if (!slot->id || self->stream->ops->end(self->stream, slots_topic(self, slot->topic), slot->partition, &end, err) == OK) continue;
+        slots_put_off(self, slot, &why);
         lost++;
     }
     *err = why;
@@ -606,7 +485,8 @@ static enum status turn(struct worker *self, bool *done, struct err *err)
     send_claims(self);
     settle(self);
     hint(self);
-    look_around(self);
+    slots_look(self);
+    lag_measure(self);
     if (halt_asked(self->halt) && !self->params->alone && self->stream->ops->shares) { // others go on where we stop
         *done = true;
         return OK;

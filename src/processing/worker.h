@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Inside the worker role: one member of the consumer group, two threads and what they share.
 //
-// worker.c opens and closes, reader.c reads, decodes and follows the group, writer.c claims and stores. A job (job.h) goes round between
-// the two: `ready` from the reader to the writer, `answered` back. Both queues have room for every job, so that only the number of jobs
-// is the back pressure.
+// worker.c opens and closes, reader.c reads, decodes and follows the group, lag.c tells how far behind it is, writer.c claims and stores.
+// A job (job.h) goes round between the two threads: `ready` from the reader to the writer, `answered` back. Both queues have room for every
+// job, so that only the number of jobs is the back pressure.
 #ifndef FDP_PROCESSING_WORKER_H
 #define FDP_PROCESSING_WORKER_H
 
@@ -36,8 +36,11 @@ struct slot {
     enum slot_state state;
     uint32_t topic; // index of pipeline_topics
     int32_t partition;
-    int64_t id;                 // once claimed
-    int64_t stored_offset;      // next offset in the store, as last heard
+    int64_t id;                     // once claimed
+    int64_t stored_offset;          // next offset in the store, as last heard; -1: never
+    struct stream_watermarks marks; // of the stream, as last heard
+    int64_t oldest_us;              // when the first record from stored_offset on was published, or one shortly before it; 0: not known
+    struct metric *lag_records, *lag_seconds;
     int64_t last_timestamp_us;  // while checking: identity of the last stored record
     uint32_t last_crc;          //
     int64_t retry_ns, retry_ms; // the next try to claim it, and the wait before
@@ -77,7 +80,7 @@ struct worker {
     bool given;                 // the group has given something
     struct backoff stream_backoff;
     struct err kept; // what the stream failed with while it was giving records; status is OK when nothing is kept
-    int64_t next_hint_ns;
+    int64_t next_hint_ns, next_lag_ns;
     bool hint_due;
     int64_t check_ns; // when it is looked whether the partitions are still this worker's
     int64_t look_ns;  // when it is looked for what the stream cannot read
@@ -113,6 +116,26 @@ void worker_close(struct worker *worker);
 
 // Measures what has been committed, and shows it to whoever wants to know. By the writer, or by the reader once it has the job back.
 void worker_observe(const struct worker *worker, const struct job *job);
+
+// The reader's slots. NULL where there is none.
+const char *slots_topic(const struct worker *worker, uint32_t topic); // its name
+struct slot *slots_find(const struct worker *worker, const char *topic, int32_t partition);
+struct slot *slots_of(const struct worker *worker, int64_t id);
+void slots_add(struct worker *worker, const char *topic, int32_t partition);
+void slots_remove(struct worker *worker, struct slot *slot);
+// It cannot be worked on now: it is claimed again after a while. Said once, until it is calmed: something is right with it again.
+void slots_put_off(struct worker *worker, struct slot *slot, const struct err *err);
+void slots_calm(struct worker *worker, struct slot *slot);
+// Now and then: what the stream cannot read, while it gives records of others, is said, and makes the worker not ready.
+void slots_look(struct worker *worker);
+
+// Gauges of a slot of this topic: nothing is known yet. A slot that is not ours any more shows nothing.
+void lag_open(const struct worker *worker, struct slot *slot, const char *topic);
+void lag_close(struct slot *slot);
+// Notes how old the records are that are about to be sent to the writer. The reader's.
+void lag_sent(struct worker *worker, const struct job *job);
+// Once a second: shows how far the store is behind, from what the worker and its stream have heard anyway. The reader's.
+void lag_measure(struct worker *worker);
 
 // Ends the role: the first failure is the reason of all.
 void worker_fail(struct worker *worker, const struct err *err);

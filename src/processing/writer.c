@@ -96,7 +96,8 @@ static void check_owned(struct worker *self, struct job *job)
         job_reserve(job, self->owned.count);
         for (uint32_t i = self->owned.count; i-- > 0;) {
             if (check.holds[i]) continue;
-            err_set(&job->why, RETRY, ERR_STORAGE, "the position of partition %lld of fdp_offsets was moved", (long long)self->owned.items[i].id);
+            err_set(&job->why, RETRY, ERR_STORAGE, "the position of partition %lld of fdp_offsets was moved",
+                    (long long)self->owned.items[i].id);
             job_lose(job, LOSS_FENCED, self->owned.items[i].id);
             positions_drop(&self->owned, self->owned.items[i].id);
         }

@@ -36,6 +36,7 @@ struct sink_advance {
     int64_t id, epoch;
     int64_t from_offset, to_offset; // compare with and swap to
     int64_t stored, quarantined, filtered, skipped;
+    int64_t first_timestamp_us; // of its first record, when it has any; for who measures, not stored
     int64_t last_timestamp_us;
     uint32_t last_crc;
 };

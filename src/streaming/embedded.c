@@ -165,6 +165,7 @@ const struct stream_ops stream_embedded = {
     .poll = embedded_poll,
     .end = embedded_end_offset,
     .trouble = embedded_trouble,
+    .high = embedded_high,
     .wake = embedded_wake,
     .watermarks = embedded_watermarks,
     .offset_at = embedded_offset_at,

@@ -153,6 +153,7 @@ enum status embedded_poll(struct stream *stream, struct batch *records, int64_t 
 enum status embedded_end_offset(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
 enum status embedded_trouble(struct stream *stream, const char *topic, int32_t partition, struct err *err) MUST_CHECK;
 void embedded_wake(struct stream *stream);
+enum status embedded_high(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
 enum status embedded_watermarks(struct stream *stream, const char *topic, int32_t partition, struct stream_watermarks *out,
                                 struct err *err) MUST_CHECK;
 enum status embedded_offset_at(struct stream *stream, const char *topic, int32_t partition, int64_t us, int64_t *offset,

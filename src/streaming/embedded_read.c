@@ -247,6 +247,15 @@ enum status embedded_watermarks(struct stream *stream, const char *topic, int32_
     return OK;
 }
 
+// The log is near: what it says is what was last heard.
+enum status embedded_high(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err)
+{
+    struct stream_watermarks marks = {0};
+    enum status status = embedded_watermarks(stream, topic, partition, &marks, err);
+    *offset = marks.high;
+    return status;
+}
+
 // The first offset of low..next whose chunk ends at or above `us` in peak: peaks rise, so halving finds it.
 static enum status first_peak(struct embedded *log, const struct embedded_partition *state, int64_t us, int64_t *chunk, struct err *err)
 {

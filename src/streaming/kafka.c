@@ -217,6 +217,7 @@ const struct stream_ops stream_kafka = {
     .poll = kafka_poll,
     .end = kafka_end,
     .trouble = kafka_trouble_of,
+    .high = kafka_high,
     .wake = kafka_wake,
     .watermarks = kafka_watermarks,
     .offset_at = kafka_offset_at,

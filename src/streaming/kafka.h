@@ -91,7 +91,7 @@ struct kafka_pump {
     rd_kafka_t *client;
     pthread_mutex_t lock; // guards the rest
     pthread_cond_t changed;
-    bool stop;
+    bool stop, ask;
     int64_t until_ns;                            // works until then
     rd_kafka_topic_partition_list_t *partitions; // that are read; with the ends that were last learned, or RD_KAFKA_OFFSET_END
 };
@@ -249,6 +249,7 @@ enum status kafka_unseek(struct stream *stream, const char *topic, int32_t parti
 enum status kafka_poll(struct stream *stream, struct batch *records, int64_t deadline_ns, struct err *err) MUST_CHECK;
 enum status kafka_end(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
 enum status kafka_trouble_of(struct stream *stream, const char *topic, int32_t partition, struct err *err) MUST_CHECK;
+enum status kafka_high(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
 void kafka_wake(struct stream *stream);
 
 // --- kafka_member.c
@@ -267,6 +268,8 @@ void kafka_pump_stop(struct kafka_pump *pump);
 void kafka_pump_read(struct kafka_pump *pump, rd_kafka_topic_partition_list_t *partitions);
 // The fetcher may be asleep, or the brokers away: works for a little more than a second from now.
 void kafka_pump_work(struct kafka_pump *pump);
+// Asks once.
+void kafka_pump_ask(struct kafka_pump *pump);
 // The end of a partition as it was last learned, or -1.
 int64_t kafka_pump_end(struct kafka_pump *pump, const char *topic, int32_t partition);
 

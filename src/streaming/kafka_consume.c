@@ -8,6 +8,7 @@
 // so). Therefore the position that counts is ours: after every rebalance all partitions that are read begin anew there (kafka_apply with
 // `anew`), and whatever lies before it is dropped.
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +59,7 @@ void kafka_partition_stop(struct kafka_partition *partition)
 
 void kafka_partition_remove(struct kafka_consumer *consumer, struct kafka_partition *partition)
 {
-    if (partition->lag) metric_set(partition->lag, 0);
+    if (partition->lag) metric_set(partition->lag, NAN);
     if (partition->queue) rd_kafka_queue_destroy(partition->queue);
     for (uint32_t i = 0; i < consumer->partition_count; i++)
         if (consumer->partitions[i] == partition) consumer->partitions[i] = consumer->partitions[--consumer->partition_count];
@@ -194,6 +195,18 @@ enum status kafka_trouble_of(struct stream *stream, const char *topic, int32_t p
 {
     const struct kafka_partition *place = kafka_partition_find(&kafka_of(stream)->consumer, topic, partition);
     return place && place->troubled ? err_set(err, RETRY, ERR_STREAM, "%s", place->trouble) : OK;
+}
+
+enum status kafka_high(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err)
+{
+    struct kafka_consumer *consumer = &kafka_of(stream)->consumer;
+    const struct kafka_partition *place = kafka_partition_find(consumer, topic, partition);
+    if (!place || place->reading != KAFKA_READ) return err_set(err, AGAIN, ERR_STREAM, "%s/%d is not being read", topic, partition);
+    int64_t low, fetched, asked = kafka_pump_end(&consumer->pump, topic, partition);
+    *offset = place->end;
+    if (!rd_kafka_get_watermark_offsets(consumer->client, topic, partition, &low, &fetched) && fetched > *offset) *offset = fetched;
+    if (asked > *offset) *offset = asked;
+    return OK;
 }
 
 // --- Records
@@ -382,17 +395,19 @@ static void try_anew(struct kafka_consumer *consumer)
     if (atomic_load(&consumer->down)) kafka_pump_work(&consumer->pump);
 }
 
+// While records wait that nobody takes, the fetcher may be asleep, and hears of no more.
 static void measure_lag(struct kafka *kafka)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
     if (!kafka->metrics || clock_mono_ns() < consumer->lag_ns) return;
     consumer->lag_ns = clock_deadline_ms(LAG_MS);
+    if (rd_kafka_queue_length(consumer->records)) kafka_pump_ask(&consumer->pump);
     for (uint32_t i = 0; i < consumer->partition_count; i++) {
         const struct kafka_partition *partition = consumer->partitions[i];
-        if (partition->reading != KAFKA_READ) continue;
-        int64_t low, high, end = kafka_pump_end(&consumer->pump, partition->topic, partition->number);
-        if (!rd_kafka_get_watermark_offsets(consumer->client, partition->topic, partition->number, &low, &high) && high > end) end = high;
-        metric_set(partition->lag, end > partition->end ? (double)(end - partition->end) : 0);
+        int64_t high;
+        struct err ignored;
+        if (kafka_high(&kafka->base, partition->topic, partition->number, &high, &ignored) == OK)
+            metric_set(partition->lag, (double)(high - partition->end));
     }
 }
 

@@ -38,10 +38,11 @@ static void *work(void *context)
     pthread_setname_np(pthread_self(), "fdp-kafka-pump");
     pthread_mutex_lock(&pump->lock);
     while (!pump->stop) {
-        if (clock_mono_ns() >= pump->until_ns || !pump->partitions->cnt) {
+        if ((clock_mono_ns() >= pump->until_ns && !pump->ask) || !pump->partitions->cnt) {
             pthread_cond_wait(&pump->changed, &pump->lock);
             continue;
         }
+        pump->ask = false;
         rd_kafka_topic_partition_list_t *list = question(pump);
         pthread_mutex_unlock(&pump->lock);
         rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(pump->client, list, WORK_MS);
@@ -62,7 +63,7 @@ enum status kafka_pump_start(struct kafka *kafka, struct err *err)
     pthread_cond_init(&pump->changed, NULL);
     pump->client = kafka->consumer.client;
     pump->partitions = rd_kafka_topic_partition_list_new(0);
-    pump->stop = false;
+    pump->stop = pump->ask = false;
     pump->until_ns = 0;
     pump->running = !pthread_create(&pump->thread, NULL, work, kafka);
     return pump->running ? OK : err_set(err, FATAL, ERR_STREAM, "cannot start a thread; raise the limit on processes");
@@ -99,6 +100,14 @@ void kafka_pump_work(struct kafka_pump *pump)
     bool idle = clock_mono_ns() >= pump->until_ns;
     pump->until_ns = clock_deadline_ms(WORK_MS);
     if (idle) pthread_cond_signal(&pump->changed); // else it works, or waits for partitions
+    pthread_mutex_unlock(&pump->lock);
+}
+
+void kafka_pump_ask(struct kafka_pump *pump)
+{
+    pthread_mutex_lock(&pump->lock);
+    pump->ask = true;
+    pthread_cond_signal(&pump->changed);
     pthread_mutex_unlock(&pump->lock);
 }
 

@@ -30,6 +30,8 @@ struct registry_server_params {
 // background: requests are answered with 503 meanwhile, and /readyz says why; with read_only it is RETRY.
 enum status registry_server_start(struct registry_server **out, const struct registry_server_params *params, struct err *err) MUST_CHECK;
 const char *registry_server_url(const struct registry_server *server); // "http://127.0.0.1:8081"
+// What its /readyz says; else `why` says what is missing. Any thread.
+bool registry_server_ready(const struct registry_server *server, const char **why);
 void registry_server_stop(struct registry_server *server);
 
 // The client. Any thread. `url` may name several registries that share a stream, with commas between: they are asked in turn until one

@@ -108,6 +108,8 @@ struct stream_ops {
     enum status (*end)(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
     // Why the last attempt to read a partition failed, while it is tried again and others are read: RETRY. OK: it did not.
     enum status (*trouble)(struct stream *stream, const char *topic, int32_t partition, struct err *err) MUST_CHECK;
+    // The high watermark of a partition that is read, as it was last heard of: asks nobody and does not wait. AGAIN: not heard of yet.
+    enum status (*high)(struct stream *stream, const char *topic, int32_t partition, int64_t *offset, struct err *err) MUST_CHECK;
     // Wakes a poll from another thread.
     void (*wake)(struct stream *stream);
 

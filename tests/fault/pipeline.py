@@ -75,10 +75,14 @@ class Pipeline:
         assert code == -signal.SIGKILL, f"ended by itself with {code}: {err}"
 
     @staticmethod
-    def metric(worker, name):
-        """The sum over all labels of a metric."""
+    def values(worker, name):
+        """A metric, of all its labels."""
         with urllib.request.urlopen(worker.monitoring + "metrics", timeout=30) as answer:
-            return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", answer.read().decode(), re.M))
+            return [float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", answer.read().decode(), re.M)]
+
+    def metric(self, worker, name):
+        """The sum over all labels of a metric."""
+        return sum(self.values(worker, name))
 
     @staticmethod
     def answers(worker, probe):

@@ -2,6 +2,7 @@
 """What the workers need is away for a while: they wait, say so, and go on by themselves."""
 import signal
 import socket
+import time
 
 import pytest
 
@@ -44,6 +45,34 @@ def test_database_down_while_partitions_are_assigned(pipeline):
             pipeline.progress(500)
             wait_for(lambda: pipeline.ready(survivor), "ready again")
     figure(f"{pipeline.finish()} after {rounds} assignments without a database")
+
+
+def test_database_down_is_told_as_lag(pipeline):
+    """Of what is not stored: also of what the worker has read, and of what is behind a full queue, where the client of Kafka sleeps."""
+    load, lag = pipeline.load, "fdp_processing_lag_records"
+    worker = pipeline.worker("--set", "streaming.kafka={queued.min.messages: 1000}")
+    load.produce(300)
+    pipeline.settled()
+    wait_for(lambda: pipeline.values(worker, lag) == [0] * PARTITIONS, "a lag of 0 in every partition")
+    wait_for(lambda: pipeline.values(worker, "fdp_quarantine_waiting_records") == [0], "nothing in the quarantine")
+    pipeline.postgres.stop()
+    began = time.time()
+    load.produce(30000)
+    load.flush()
+    wait_for(lambda: pipeline.metric(worker, lag) == 30000, "a lag of all that was produced")
+    assert pipeline.metric(worker, "fdp_stream_lag_records") < 30000, "some of them are read"
+    longest = wait_for(lambda: (most := max(pipeline.values(worker, "fdp_processing_lag_seconds"))) > 5 and most, "records of five seconds")
+    assert longest <= time.time() - began
+    load.produce(3000)
+    load.flush()
+    wait_for(lambda: pipeline.metric(worker, lag) == 33000, "a lag also of what nobody fetches")
+    wait_for(lambda: pipeline.values(worker, "fdp_quarantine_waiting_records") == [], "nothing said about the quarantine")
+    pipeline.postgres.start()
+    pipeline.settled()
+    for name in (lag, "fdp_processing_lag_seconds"):
+        wait_for(lambda: pipeline.values(worker, name) == [0] * PARTITIONS, f"{name} of 0")
+    wait_for(lambda: pipeline.values(worker, "fdp_quarantine_waiting_records") == [0], "nothing in the quarantine again")
+    figure(f"{pipeline.finish()} after a lag of 33000 records and {longest:.1f} s")
 
 
 def test_password_changed_under_load(fdp, kafka, postgres_server, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from conftest import wait_for
 from pipeline import SEED, Pipeline, figure, times
 from pipeline_load import record
 
@@ -76,6 +77,26 @@ def test_poison_is_alone_in_the_quarantine(pipeline):
     assert collections.Counter((kind, rule) for kind, rule, _ in entries) == expected
     for kind, _, error in entries:
         assert POISON[kind][2] in error
+
+
+def test_records_that_wait_are_told_until_they_are_settled(pipeline):
+    load = pipeline.load
+    workers = [pipeline.worker(), pipeline.worker()]
+    load.produce(300)
+    for _ in range(5):
+        load.send(TOPIC, "rubbish", b"not Avro")
+    pipeline.settled()
+
+    def waiting(count):
+        return all(pipeline.values(worker, "fdp_quarantine_waiting_records") == [count] for worker in workers)
+
+    wait_for(lambda: waiting(5), "the five in both")
+    one = pipeline.postgres.psql("SELECT min(id) FROM fdp_quarantine")[0][0]
+    pipeline.fdp("quarantine", "drop", one, "--yes", *pipeline.fdp.where())
+    wait_for(lambda: waiting(4), "one less")
+    pipeline.fdp("quarantine", "drop", "--all", "--yes", *pipeline.fdp.where())
+    wait_for(lambda: waiting(0), "none")
+    figure(f"{pipeline.finish(quarantined=5)}: five given up")
 
 
 def test_huge_text_is_stored_where_nothing_forbids_it(pipeline):

@@ -2,6 +2,7 @@
 """What the roles serve beside their work: probes and metrics, help for who comes to the wrong door, and all of it under pressure."""
 import json
 import os
+import re
 import resource
 import socket
 import subprocess
@@ -44,11 +45,35 @@ def test_simulate_serves_probes_and_metrics(fdp):
     assert market.stop()[0] == 0
 
 
+def test_every_role_tells_of_itself(fdp):
+    registry, market = fdp.role("registry"), fdp.start("simulate", *FREE_PORTS)
+    where = ["--set", f"streaming.registry.url={registry.address('registry')}", "--set", f"ingestion.source={market.address('simulator')}"]
+    fdp("schemas", "load", *where)
+    bases = {registry: registry.address("registry") + "/", market: market.address("monitoring")}
+    for name in ("process", "ingest", "console"):
+        role = fdp.role(name, *where)
+        bases[role] = role.address("monitoring")
+    version = fdp("version").split()[1]
+    for role, base in bases.items():
+        process = f"/proc/{role.process.pid}"
+        wait_for(lambda: metric(base, "fdp_ready") == 1, "ready")
+        assert get(base + "readyz")[0] == 200
+        assert metric(base, f'fdp_build_info{{version="{version}"}}') == 1
+        assert abs(metric(base, "process_start_time_seconds") - os.stat(process).st_ctime) < 10
+        assert abs(metric(base, "process_open_fds") - len(os.listdir(f"{process}/fd"))) < 5  # connections come and go
+        resident = int(re.search(r"VmRSS:\s+(\d+) kB", open(f"{process}/status").read())[1]) * 1024
+        assert metric(base, "process_resident_memory_bytes") == pytest.approx(resident, rel=0.1)
+        used = metric(base, "process_cpu_seconds_total")
+        wait_for(lambda: metric(base, "process_cpu_seconds_total") > used > 0, "a little more work")
+    assert metric(bases[fdp.running[3]], "fdp_feed_symbols") == 50
+    assert all(role.stop()[0] == 0 for role in reversed(fdp.running))
+
+
 def test_up_says_of_each_part_whether_it_is_ready(fdp):
     role = fdp.up("--set", "simulator.rate=200")
     base = role.address("monitoring")
     wait_for(lambda: get(base + "readyz")[0] == 200, "ready")
-    assert {line.split(":")[0] for line in get(base + "readyz")[1].splitlines()} == {"simulator", "ingestion", "processing"}
+    assert {line.split(":")[0] for line in get(base + "readyz")[1].splitlines()} == {"registry", "simulator", "ingestion", "processing"}
     assert role.stop()[0] == 0
 
 
@@ -127,6 +152,7 @@ def test_ingest_says_what_it_waits_for(fdp):
                      "streaming.registry.url=http://127.0.0.1:1", "--set", "ingestion.source=ws://127.0.0.1:1/")
     wait_for(lambda: "waiting for the registry" in role.stderr(), "a word about the registry")
     assert get(f"http://{address}/readyz")[:2] == (503, "starting\ningestion: waits for the schema registry and its schemas\n")
+    assert metric(f"http://{address}/", "fdp_ready") == 0
     assert role.stop()[0] == 0
 
 

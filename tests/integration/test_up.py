@@ -86,10 +86,13 @@ def test_monitoring_pages(fdp):
     wait_for(lambda: "AAPL" in get(base)[1] and "BTC-USD" in get(base)[1] and "EURUSD=X" in get(base)[1], "prices on the page")
     prices = json.loads(get(base + "api/v1/prices")[1])
     assert {p["table"] for p in prices} == {"stocks", "crypto", "currency"}
+    wait_for(lambda: "fdp_processing_lag_seconds{" in get(base + "metrics")[1], "the lag, which is measured once a second")
     status, text, headers = get(base + "metrics")
     assert status == 200 and headers["Content-Type"].startswith("text/plain; version=0.0.4")
     for name in ("fdp_ingestion_received_total", "fdp_processing_records_total", "fdp_end_to_end_seconds_bucket", "fdp_stage_seconds_bucket",
-                 "fdp_symbol_newest_tick_timestamp_seconds", "fdp_queue_fill", "fdp_feed_reconnects_total"):
+                 "fdp_symbol_newest_tick_timestamp_seconds", "fdp_queue_fill", "fdp_feed_reconnects_total",
+                 'fdp_processing_lag_records{topic="tickers.stocks",partition="0"}',
+                 'fdp_symbol_market_state{symbol="BTC-USD"} 1', "fdp_quarantine_waiting_records 0"):
         assert name in text, name
     status, text, headers = get(base + "metrics", {"Accept": "application/openmetrics-text; version=1.0.0"})
     assert headers["Content-Type"].startswith("application/openmetrics-text") and text.endswith("# EOF\n")

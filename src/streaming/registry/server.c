@@ -188,6 +188,14 @@ const char *registry_server_url(const struct registry_server *server)
     return http_server_url(server->http);
 }
 
+bool registry_server_ready(const struct registry_server *server, const char **why)
+{
+    struct err err;
+    bool ready = registry_follower_ready(server->follower, &err) == OK;
+    *why = ready ? "" : "waits for the stream; its own /readyz says more";
+    return ready;
+}
+
 void registry_server_stop(struct registry_server *server)
 {
     if (!server) return;

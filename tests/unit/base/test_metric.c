@@ -89,15 +89,44 @@ static void test_page_of_nothing(void **state)
 static void test_gauges_beyond_numbers(void **state)
 {
     struct fixture *f = *state;
-    metric_set(metric_gauge(f->registry, "fdp_a", NULL, "A."), NAN);
     metric_set(metric_gauge(f->registry, "fdp_b", NULL, "B."), INFINITY);
     metric_set(metric_gauge(f->registry, "fdp_c", NULL, "C."), -INFINITY);
     metric_set(metric_gauge(f->registry, "fdp_d", NULL, "D."), 1786622589.125);
     const char *text = page(f, METRIC_PROMETHEUS);
-    assert_contains(text, "fdp_a NaN\n");
     assert_contains(text, "fdp_b +Inf\n");
     assert_contains(text, "fdp_c -Inf\n");
     assert_contains(text, "fdp_d 1786622589.125\n");
+}
+
+static void test_gauges_of_which_nothing_is_known_are_left_out(void **state)
+{
+    struct fixture *f = *state;
+    struct metric *a = metric_gauge(f->registry, "fdp_g", "x=\"a\"", "G.");
+    metric_set(metric_gauge(f->registry, "fdp_g", "x=\"b\"", "G."), 2);
+    metric_set(metric_gauge(f->registry, "fdp_h", NULL, "H."), NAN);
+    metric_set(a, NAN);
+    assert_string_equal(page(f, METRIC_PROMETHEUS), "# HELP fdp_g G.\n# TYPE fdp_g gauge\nfdp_g{x=\"b\"} 2\n");
+    metric_set(a, 1);
+    assert_string_equal(page(f, METRIC_PROMETHEUS), "# HELP fdp_g G.\n# TYPE fdp_g gauge\nfdp_g{x=\"a\"} 1\nfdp_g{x=\"b\"} 2\n");
+}
+
+static void count_page(void *context)
+{
+    struct metric *const *metrics = context;
+    metric_add(metrics[0], 1);
+    metric_set(metrics[1], (double)metric_count(metrics[0]) / 4);
+}
+
+static void test_pages_are_written_after_a_refresh(void **state)
+{
+    struct fixture *f = *state;
+    struct metric *metrics[] = {metric_counter(f->registry, "fdp_pages_total", NULL, "P."),
+                                metric_counter(f->registry, "fdp_kept_by_others_total", NULL, "K.")};
+    metric_refresh_with(f->registry, count_page, metrics);
+    assert_contains(page(f, METRIC_PROMETHEUS), "fdp_pages_total 1\n");
+    const char *text = page(f, METRIC_OPENMETRICS);
+    assert_contains(text, "fdp_pages_total 2\n");
+    assert_contains(text, "# TYPE fdp_kept_by_others counter\nfdp_kept_by_others_total 0.5\n");
 }
 
 static void test_histogram_page_is_cumulative(void **state)
@@ -244,6 +273,8 @@ int main(void)
         CASE(test_page_of_counters_and_gauges),
         CASE(test_page_of_nothing),
         CASE(test_gauges_beyond_numbers),
+        CASE(test_gauges_of_which_nothing_is_known_are_left_out),
+        CASE(test_pages_are_written_after_a_refresh),
         CASE(test_histogram_page_is_cumulative),
         CASE(test_histogram_of_moments_counts_those_that_are_not_null),
         CASE(test_histogram_sum_of_a_long_backlog_does_not_overflow),

@@ -11,16 +11,21 @@
 #define A "0123456789abcdef"
 #define B "fedcba9876543210"
 
+static bool repeated(struct symbols *symbols, const char *symbol, const char *event_id, int64_t time_us, int64_t market_state)
+{
+    return symbols_repeated(symbols, &(struct symbols_quote){slice_of(symbol), slice_of(event_id), time_us, market_state});
+}
+
 static void test_symbols_repeated_only_the_last_of_the_same_symbol(void **state)
 {
     (void)state;
     struct metric_registry *metrics = metric_registry_new();
     struct symbols *symbols = symbols_new(metrics, 10);
-    assert_false(symbols_repeated(symbols, SLICE("AAPL"), SLICE(A), 1));
-    assert_true(symbols_repeated(symbols, SLICE("AAPL"), SLICE(A), 1));
-    assert_false(symbols_repeated(symbols, SLICE("MSFT"), SLICE(A), 1));
-    assert_false(symbols_repeated(symbols, SLICE("AAPL"), SLICE(B), 2));
-    assert_false(symbols_repeated(symbols, SLICE("AAPL"), SLICE(A), 1)); // seen before, but not the last
+    assert_false(repeated(symbols, "AAPL", A, 1, 1));
+    assert_true(repeated(symbols, "AAPL", A, 1, 1));
+    assert_false(repeated(symbols, "MSFT", A, 1, 1));
+    assert_false(repeated(symbols, "AAPL", B, 2, 1));
+    assert_false(repeated(symbols, "AAPL", A, 1, 1)); // seen before, but not the last
     symbols_free(symbols);
     metric_registry_free(metrics);
 }
@@ -30,10 +35,32 @@ static void test_symbols_freshness_never_goes_back(void **state)
     (void)state;
     struct metric_registry *metrics = metric_registry_new();
     struct symbols *symbols = symbols_new(metrics, 10);
-    assert_false(symbols_repeated(symbols, SLICE("AAPL"), SLICE(A), 5000000));
-    assert_false(symbols_repeated(symbols, SLICE("AAPL"), SLICE(B), 3000000));
+    assert_false(repeated(symbols, "AAPL", A, 5000000, 1));
+    assert_false(repeated(symbols, "AAPL", B, 3000000, 1));
     struct metric *gauge = metric_gauge(metrics, "fdp_symbol_newest_tick_timestamp_seconds", "symbol=\"AAPL\"", "");
     assert_float_equal(metric_value(gauge), 5.0, 0);
+    symbols_free(symbols);
+    metric_registry_free(metrics);
+}
+
+static void test_symbols_market_is_that_of_the_newest_quote(void **state)
+{
+    (void)state;
+    struct metric_registry *metrics = metric_registry_new();
+    struct symbols *symbols = symbols_new(metrics, 1);
+    assert_false(repeated(symbols, "AAPL", A, 1000000, -1));
+    assert_null(metric_find(metrics, "fdp_symbol_market_state", "symbol=\"AAPL\"")); // nothing is known
+    assert_false(repeated(symbols, "AAPL", B, 5000000, 1));
+    const struct metric *gauge = metric_find(metrics, "fdp_symbol_market_state", "symbol=\"AAPL\"");
+    assert_non_null(gauge);
+    assert_float_equal(metric_value(gauge), 1, 0);
+    assert_false(repeated(symbols, "AAPL", A, 3000000, 0)); // an old snapshot
+    assert_float_equal(metric_value(gauge), 1, 0);
+    assert_false(repeated(symbols, "AAPL", B, 6000000, 2));
+    assert_false(repeated(symbols, "AAPL", A, 7000000, -1));
+    assert_float_equal(metric_value(gauge), 2, 0);
+    assert_false(repeated(symbols, "MSFT", A, 1000000, 4)); // one more than there are gauges
+    assert_float_equal(metric_value(metric_find(metrics, "fdp_symbol_market_state", "symbol=\"other\"")), 4, 0);
     symbols_free(symbols);
     metric_registry_free(metrics);
 }
@@ -46,8 +73,8 @@ static void test_symbols_many_are_all_remembered(void **state)
     char name[16];
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < 5000; i++) {
-            int length = snprintf(name, sizeof name, "S%d", i);
-            assert_int_equal(symbols_repeated(symbols, (struct slice){name, (size_t)length}, SLICE(A), 1), round == 1);
+            snprintf(name, sizeof name, "S%d", i);
+            assert_int_equal(repeated(symbols, name, A, 1, 1), round == 1);
         }
     symbols_free(symbols);
     metric_registry_free(metrics);
@@ -150,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_symbols_repeated_only_the_last_of_the_same_symbol),
         cmocka_unit_test(test_symbols_freshness_never_goes_back),
+        cmocka_unit_test(test_symbols_market_is_that_of_the_newest_quote),
         cmocka_unit_test(test_symbols_many_are_all_remembered),
         TEST(test_source_simulator_takes_the_market),
         TEST(test_source_yahoo_has_well_known_symbols),

@@ -207,9 +207,13 @@ static void test_past_the_hundredth_symbol_of_a_connection_nothing_comes(void **
 static void test_subscribe_replaces_the_set(void **state)
 {
     struct fixture *f = *state;
-    static const char *const first[] = {"AAPL", "MSFT", "AAPL"}, *const second[] = {"MSFT", "NVDA"};
+    static const char *const first[] = {"AAPL", "MSFT", "AAPL", "KO"}, *const second[] = {"MSFT", "NVDA"};
     start(f, "?version=2");
+    struct metric *subscribed = metric_gauge(f->metrics, "fdp_feed_symbols", NULL, "");
+    subscribe(f, first, 4);
+    assert_true(metric_value(subscribed) == 3);
     subscribe(f, first, 3);
+    assert_true(metric_value(subscribed) == 2);
     poll_until(f, f->rows >= 100);
     assert_int_equal(f->symbols.count, 2);
     subscribe(f, second, 2);

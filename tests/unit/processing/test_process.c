@@ -76,18 +76,23 @@ static void put_tick(struct buf *out, int32_t schema_id, const char *id, size_t 
     for (int i = 0; i < 9; i++) buf_append_byte(out, 0);
 }
 
-static void append_value(struct world *world, const char *topic, const char *key, const struct buf *value)
+static void append_value_of(struct world *world, const char *topic, const char *key, const struct buf *value, int64_t published_us)
 {
     struct err err;
     struct batch *records = batch_new(&record_row_type, 1);
     uint32_t row = batch_row_begin(records);
     if (key) batch_set_slice(records, RECORD_KEY, row, slice_of(key));
     if (value) batch_set_slice(records, RECORD_VALUE, row, buf_slice(value));
-    batch_set_int64(records, RECORD_TIMESTAMP, row, clock_now_us());
+    batch_set_int64(records, RECORD_TIMESTAMP, row, published_us);
     batch_row_commit(records);
     assert_ok(world->stream->ops->append(world->stream, topic, records, &err), &err);
     assert_ok(world->stream->ops->flush(world->stream, INT64_MAX, &err), &err);
     batch_free(records);
+}
+
+static void append_value(struct world *world, const char *topic, const char *key, const struct buf *value)
+{
+    append_value_of(world, topic, key, value, clock_now_us());
 }
 
 static void append_ticks(struct world *world, int count)
@@ -436,6 +441,129 @@ static void test_process_refuses_a_gap_that_retention_made(void **state)
     assert_status(start_fails(world, &err), FATAL, &err, "retention");
 }
 
+// --- Metrics ---
+
+#define wait_until(condition)                                                                                                              \
+    do {                                                                                                                                   \
+        int64_t deadline_ns = clock_deadline_ms(20000);                                                                                    \
+        while (!(condition) && clock_mono_ns() < deadline_ns) clock_sleep_until(clock_deadline_ms(10));                                    \
+        assert_true(condition);                                                                                                            \
+    } while (0)
+
+static double value_of_metric(struct world *world, const char *name, const char *labels)
+{
+    const struct metric *metric = metric_find(world->metrics, name, labels);
+    return metric ? metric_value(metric) : (double)NAN;
+}
+
+// Over the partitions of a topic: the sum of the records, the most of the seconds. NAN when one of them is not known.
+static double lag_of(struct world *world, const char *topic, bool seconds)
+{
+    double all = 0;
+    for (int partition = 0; partition < 3; partition++) {
+        char labels[64];
+        snprintf(labels, sizeof labels, "topic=\"%s\",partition=\"%d\"", topic, partition);
+        double one = value_of_metric(world, seconds ? "fdp_processing_lag_seconds" : "fdp_processing_lag_records", labels);
+        all = !seconds || isnan(one) ? all + one : one > all ? one : all;
+    }
+    return all;
+}
+
+static double lag(struct world *world, bool seconds)
+{
+    return lag_of(world, "tickers.stocks", seconds);
+}
+
+static sqlite3 *hold_store(struct world *world)
+{
+    char path[128];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/store.db", world->bed.folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
+static void stop(struct process *process)
+{
+    struct err err;
+    assert_ok(process_stop(process, clock_deadline_ms(30000), NULL, &err), &err);
+}
+
+static void test_process_lag_is_that_of_what_is_not_stored(void **state)
+{
+    struct world *world = &((struct worker_world *)*state)->world;
+    struct process *process = start(world);
+    wait_until(lag(world, false) == 0 && lag(world, true) == 0);
+    sqlite3 *holder = hold_store(world);
+    int64_t began_us = clock_now_us();
+    append_ticks(world, 30);
+    int64_t appended_us = clock_now_us();
+    // Read they are, but not stored: they grow older.
+    wait_until(lag(world, false) == 30 && lag(world, true) > 1.5);
+    assert_true(lag(world, true) <= (double)(clock_now_us() - began_us) / 1e6);
+    append_ticks(world, 12);
+    wait_until(lag(world, false) == 42 && lag(world, true) >= (double)(clock_now_us() - appended_us) / 1e6 - 0.5);
+    sqlite3_close(holder);
+    wait_until(lag(world, false) == 0 && lag(world, true) == 0);
+    stop(process);
+    assert_true(isnan(lag(world, false)) && isnan(lag(world, true))); // of what is not ours nothing is said
+    assert_sql(world, "SELECT COUNT(*) FROM stocks", "42");
+}
+
+static void test_process_lag_of_what_is_not_read_counts_from_when_it_was_heard_of(void **state)
+{
+    struct world *world = &((struct worker_world *)*state)->world;
+    append_value_of(world, "tickers.crypto", "k", NULL, clock_now_us() - 1000 * SECOND_US);
+    struct process *process = start(world);
+    wait_until(lag_of(world, "tickers.crypto", false) == 0);
+    sqlite3 *holder = hold_store(world);
+    append_ticks(world, 5);
+    wait_until(lag(world, false) == 5);
+    append_ticks(world, 5); // one batch is with the writer, one waits for it, and there is no third
+    wait_until(value_of_metric(world, "fdp_queue_fill", "queue=\"processing\"") == 1);
+    append_value_of(world, "tickers.crypto", "k", NULL, clock_now_us() - 1000 * SECOND_US);
+    wait_until(lag_of(world, "tickers.crypto", false) == 1 && lag_of(world, "tickers.crypto", true) > 1.5);
+    assert_true(lag_of(world, "tickers.crypto", true) < 60);
+    sqlite3_close(holder);
+    wait_until(lag_of(world, "tickers.crypto", true) == 0 && lag(world, true) == 0);
+    stop(process);
+}
+
+static void test_process_lag_is_as_old_as_the_record_that_cannot_be_read(void **state)
+{
+    struct world *world = &((struct worker_world *)*state)->world;
+    struct err err;
+    struct buf value;
+    struct process *process = start(world);
+    registry_server_stop(world->server); // the schema is not known to the worker yet
+    world->server = NULL;
+    buf_init(&value, 4096);
+    put_tick(&value, schema_id_of(world), "AAPL", 4, 1, 1786622589000);
+    append_value_of(world, "tickers.stocks", "AAPL", &value, clock_now_us() - 100 * SECOND_US);
+    append_value(world, "tickers.stocks", "AAPL", &value);
+    wait_until(lag(world, false) == 2 && lag(world, true) > 100);
+    assert_true(lag(world, true) < 130);
+    assert_ok(process_stop(process, clock_mono_ns(), NULL, &err), &err);
+    buf_fini(&value);
+}
+
+static void test_process_waiting_records_are_looked_up(void **state)
+{
+    struct world *world = &((struct worker_world *)*state)->world;
+    static const char name[] = "fdp_quarantine_waiting_records";
+    append_value(world, "tickers.stocks", "k", NULL);
+    append_value(world, "tickers.stocks", "k", NULL);
+    append_value(world, "tickers.stocks", "k", NULL);
+    run_to_the_end(world);
+    alter(world, "store.db", "UPDATE fdp_quarantine SET state = 'dropped' WHERE id = 1");
+    struct process *process = start(world);
+    wait_until(value_of_metric(world, name, NULL) == 2);
+    stop(process);
+    assert_true(isnan(value_of_metric(world, name, NULL)));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -452,6 +580,10 @@ int main(void)
         TEST(test_process_refuses_a_log_that_is_shorter),
         TEST(test_process_refuses_another_record_at_its_position),
         TEST(test_process_refuses_a_gap_that_retention_made),
+        TEST(test_process_lag_is_that_of_what_is_not_stored),
+        TEST(test_process_lag_of_what_is_not_read_counts_from_when_it_was_heard_of),
+        TEST(test_process_lag_is_as_old_as_the_record_that_cannot_be_read),
+        TEST(test_process_waiting_records_are_looked_up),
     };
     return cmocka_run_group_tests_name("processing/process", tests, NULL, NULL);
 }

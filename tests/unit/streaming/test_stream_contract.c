@@ -473,6 +473,28 @@ static void test_watermarks_follow_what_is_appended(void **state)
     assert_int_equal(test->stream->ops->watermarks(test->stream, test->topic, 1, &marks, &test->fixture.err), FATAL);
 }
 
+static void wait_for_high(struct test *test, int64_t expected)
+{
+    int64_t high = -1, deadline_ns = clock_deadline_ms(20000);
+    while (high != expected && clock_mono_ns() < deadline_ns) {
+        assert_int_equal(test->stream->ops->poll(test->stream, NULL, clock_deadline_ms(10), &test->fixture.err), AGAIN);
+        must(&test->fixture, test->stream->ops->high(test->stream, test->topic, 0, &high, &test->fixture.err));
+        assert_true(high <= expected);
+    }
+    assert_int_equal(high, expected);
+}
+
+static void test_high_is_heard_of_before_the_records_are_taken(void **state)
+{
+    struct test *test = *state;
+    fixture_topic(&test->fixture, test->stream, test->topic, 1);
+    must(&test->fixture, append_numbers(test->stream, test->topic, 0, 12, 1, &test->fixture.err));
+    seek_all(test, test->stream, 1);
+    wait_for_high(test, 12);
+    must(&test->fixture, append_numbers(test->stream, test->topic, 12, 5, 1, &test->fixture.err));
+    wait_for_high(test, 17);
+}
+
 static void test_offset_at_finds_the_first_record_of_that_time_or_later(void **state)
 {
     struct test *test = *state;
@@ -950,6 +972,7 @@ int main(void)
         T(test_seek_to_the_end_gives_what_comes_next),
         T(test_seek_to_what_does_not_exist_is_fatal),
         T(test_watermarks_follow_what_is_appended),
+        T(test_high_is_heard_of_before_the_records_are_taken),
         T(test_offset_at_finds_the_first_record_of_that_time_or_later),
         T(test_positions_keeps_the_newest_hint_of_each_group),
         T(test_topic_delete_is_noticed_by_those_who_read_it),
