@@ -15,6 +15,7 @@ enum {
     DRAIN_POLL_MS = 5,  // the same when it has been asked to stop
     HINT_INTERVAL_MS = 1000,
     CHECK_INTERVAL_MS = 3000,
+    BACKOFF_MAX_MS = 500,    // of a stream that gives nothing
     COLLECT_BYTES = 4 << 20, // of a batch that stays open while the writer works
 };
 
@@ -503,6 +504,8 @@ static enum status turn(struct worker *self, bool *done, struct err *err)
     if (status == AGAIN && halt_asked(self->halt)) status = drained(self, done, err);
     if (status == RETRY && !halt_due(self->halt)) {
         atomic_store(&self->stream_down, true);
+        // What brings it back (members, positions, connections) needs polls.
+        if (self->stream_backoff.ms > BACKOFF_MAX_MS / 2) self->stream_backoff.ms = BACKOFF_MAX_MS / 2;
         (void)!halt_back_off(self->halt, &self->stream_backoff, "the stream does not give records; trying again", err);
     }
     return status == FATAL || status == REJECT ? FATAL : OK;
