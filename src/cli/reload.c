@@ -45,7 +45,8 @@ static bool changed(struct reload *self)
 void reload_init(struct reload *self, const struct app *app)
 {
     static const char help[] = "Changes of the configuration while running";
-    *self = (struct reload){.app = app, .seen = content_hash(app), .next_look_ns = clock_deadline_ms(LOOK_INTERVAL_MS)};
+    *self =
+        (struct reload){.app = app, .config = app->config, .seen = content_hash(app), .next_look_ns = clock_deadline_ms(LOOK_INTERVAL_MS)};
     self->applied = metric_counter(app->metrics, "fdp_config_reloads_total", "outcome=\"applied\"", help);
     self->refused = metric_counter(app->metrics, "fdp_config_reloads_total", "outcome=\"refused\"", help);
     self->in_force = metric_gauge(app->metrics, "fdp_config_in_force", NULL,
@@ -87,7 +88,7 @@ static uint32_t compare(struct reload *self, const struct option_values *values)
         const struct option_row *row = &config_options.rows[i];
         buf_reset(&before);
         buf_reset(&after);
-        option_value_text(row, self->app->config, &before);
+        option_value_text(row, self->config, &before);
         option_value_text(row, values->values, &after);
         if (before.size == after.size && (!before.size || !memcmp(before.data, after.data, before.size))) continue;
         if (row->flags & OPTION_RELOADABLE) {
@@ -110,7 +111,7 @@ static struct config *effective(const struct reload *self, struct option_values 
 {
     const struct config *loaded = values->values;
     struct config *config = arena_alloc(&values->arena, sizeof *config);
-    *config = *self->app->config;
+    *config = *self->config;
     config->ingestion.routes = loaded->ingestion.routes;
     config->processing.routes = loaded->processing.routes;
     return config;
@@ -136,7 +137,10 @@ static enum status reload(struct reload *self, struct option_values *values, str
     err->status = OK;
     if (config_check(values->values, note_problem, err)) return FATAL;
     if (!compare(self, values)) return OK;
-    return take_up(effective(self, values), ingest, process, taken, err);
+    const struct config *config = effective(self, values);
+    enum status status = take_up(config, ingest, process, taken, err);
+    if (*taken) self->config = config;
+    return status;
 }
 
 static void keep(struct reload *self, struct option_values *values)

@@ -11,6 +11,7 @@
 
 struct reload {
     const struct app *app;
+    const struct config *config;        // in force
     struct option_values **generations; // that were taken up; parts may still read them
     uint32_t generation_count;
     uint64_t seen;        // hash of the file's content when it was last looked at

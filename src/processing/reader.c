@@ -60,10 +60,16 @@ static enum status join_again(struct worker *self, const struct err *why, struct
     return join(self, err);
 }
 
-// Changed routes are taken up while nothing is on its way. Other topics mean another subscription.
+// Whether changed routes wait until nothing is on its way.
+static bool change_waits(const struct worker *self)
+{
+    return atomic_load(&self->next) && (self->claiming || self->free_count < WORKER_JOBS);
+}
+
+// Other topics mean another subscription.
 static enum status take_change(struct worker *self, struct err *err)
 {
-    if (!atomic_load(&self->next) || self->claiming || self->free_count < WORKER_JOBS) return OK;
+    if (!atomic_load(&self->next) || change_waits(self)) return OK;
     struct stream_change change;
     bool other_topics = worker_take_change(self);
     log_info(self->params->log, component, "the routes were changed");
@@ -477,11 +483,17 @@ static enum status give_up_lost(struct worker *self, struct err *err)
     return lost ? OK : FATAL;
 }
 
+// Nothing more is read while changed routes wait: under a steady load there would always be something on its way.
+static bool may_read(const struct worker *self)
+{
+    return self->free_count && !change_waits(self);
+}
+
 // Once around. OK; FATAL when the worker cannot go on.
 static enum status turn(struct worker *self, bool *done, struct err *err)
 {
     follow_group(self);
-    TRY(take_answers(self, self->free_count ? 0 : clock_deadline_ms(IDLE_POLL_MS), err));
+    TRY(take_answers(self, may_read(self) ? 0 : clock_deadline_ms(IDLE_POLL_MS), err));
     TRY(take_change(self, err));
     send_claims(self);
     settle(self);
@@ -493,7 +505,7 @@ static enum status turn(struct worker *self, bool *done, struct err *err)
         return OK;
     }
     enum status status;
-    if (self->free_count) {
+    if (may_read(self)) {
         status = read_job(self, self->free_jobs[self->free_count - 1], err);
         if (status == OK) send(self, self->free_jobs[self->free_count - 1]);
         if (status == OK || status == AGAIN) TRY(put_off_held(self, err));

@@ -51,6 +51,7 @@ static const struct fixed defaults[] = {
     {BOTH, "log.connection.close", "false", NULL},
     {BOTH, "socket.keepalive.enable", "true", NULL},
     {BOTH, "socket.nagle.disable", "true", NULL},                // a request never waits for the acknowledgement of the one before
+    {BOTH, "socket.connection.setup.timeout.ms", "10000", NULL}, // as in Java; an address that is gone may not even refuse
     {BOTH, "reconnect.backoff.max.ms", "2000", NULL},            // a broker that is back is noticed soon
     {BOTH, "topic.metadata.refresh.interval.ms", "10000", NULL}, // so are new partitions
     {CONSUMER, "isolation.level", "read_committed", NULL},

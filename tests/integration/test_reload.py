@@ -56,6 +56,15 @@ def test_new_routes_apply_while_it_runs(fdp, role):
     finish(fdp, role)
 
 
+def test_routes_can_go_back_to_those_of_the_start(fdp, role):
+    role.file.write_text(marked("second"))
+    wait_for(lambda: role.rows("second"), "rows of the second routes")
+    before = role.rows("first")
+    role.file.write_text(marked("first"))
+    wait_for(lambda: role.rows("first") > before, "rows of the first routes again")
+    finish(fdp, role)
+
+
 def test_wrong_routes_change_nothing(fdp, role):
     role.file.write_text(routes("SELECT no_such_column FROM tick"))
     wait_for(lambda: role.metric("fdp_config_in_force") == 0, "the refusal in the metrics")
