@@ -133,7 +133,7 @@ enum status process_start(struct process **out, const struct process_params *par
         process_free(self);
         return status;
     }
-    waiting_start(&self->waiting, params->config, params->metrics, &self->halt);
+    waiting_start(&self->waiting, params->config, params->metrics, params->log);
     log_info(params->log, component, "worker started", "group", params->config->processing.group);
     *out = self;
     return OK;
