@@ -30,7 +30,7 @@ def shell_lines(name):
 
 def test_readme_make_targets_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
-    for name in ("README.md", "CONTRIBUTING.md"):
+    for name in ("README.md", "docs/CONTRIBUTING.md"):
         for line in shell_lines(name):
             if line.startswith("make"):
                 for word in line.split()[1:]:
