@@ -10,7 +10,7 @@ ARGS ?=
 configure = [ -f $(BUILD)/build.ninja ] || { out=$$(meson setup $(BUILD) 2>&1) || { echo "$$out"; exit 1; }; }
 
 .DEFAULT_GOAL := build
-.PHONY: all build run run-kafka test check lint fuzz bench soak asan ubsan tsan install generate clean help
+.PHONY: all build run run-kafka test check lint fuzz bench soak asan ubsan tsan image cluster-test install generate clean help
 
 build: | build-tools ## Builds build/fdp (the default)
 	@$(configure)
@@ -55,6 +55,12 @@ ubsan: | build-tools ## The same with the undefined behaviour sanitizer alone, i
 tsan: | build-tools ## The same with the thread sanitizer, into build-tsan
 	@tests/run.py --variant tsan
 
+image: build | image-tools ## Makes fdp's image without a daemon, as an archive: build/image/fdp-VERSION.tar
+	@deploy/image/build.py --binary $(BUILD)/fdp --output $(BUILD)/image
+
+cluster-test: build | cluster-tools ## Runs the charts on a real Kubernetes, which it builds the first time (15 minutes) and starts on this machine
+	@tests/run.py --pytest tests/cluster
+
 install: build ## Installs the program and its manual pages (DESTDIR and meson's prefix are honoured)
 	@meson install -C $(BUILD) --no-rebuild
 
@@ -65,16 +71,20 @@ clean: ## Removes all build folders
 	rm -rf build build-*
 
 help: ## Shows this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: build-tools test-tools kafka-tools lint-tools fuzz-tools
+.PHONY: build-tools test-tools kafka-tools lint-tools fuzz-tools image-tools cluster-tools
 build-tools:
 	@tools/install.sh build
 test-tools: | build-tools
-	@tools/install.sh test
+	@tools/install.sh test charts
 kafka-tools: | build-tools
 	@tools/install.sh kafka
 lint-tools: | build-tools
 	@tools/install.sh lint
 fuzz-tools: | build-tools
 	@tools/install.sh fuzz
+image-tools: | build-tools
+	@tools/install.sh image
+cluster-tools: | build-tools
+	@tools/install.sh image cluster

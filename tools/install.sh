@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what a task needs and is missing, on Debian 12, as root or through sudo: install.sh SET... (build, test, kafka, lint, fuzz).
+# Installs what a task needs and is missing, on Debian 12, as root or through sudo: install.sh SET... (build, image, test, charts,
+# cluster, kafka, lint, fuzz).
 # Says what it installs and why; when everything is there it says nothing and takes a few milliseconds.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -31,6 +32,28 @@ librdkafka-dev          Kafka's protocol
 libpq-dev               PostgreSQL's protocol
 libcmocka-dev           unit tests
 LIST
+    image) cat <<'LIST' ;;
+binutils                strips the program
+ca-certificates         certificate authorities, for the image
+tzdata                  time zones, for the image
+LIST
+    charts) cat <<'LIST' ;;
+python3-venv            a place of their own for Python packages
+LIST
+    cluster) cat <<'LIST' ;;
+binutils                strips what goes into images
+curl                    for the image of small tools
+iproute2                the network of the cluster
+iptables                its services
+conntrack               their connections
+libseccomp2             runc's filters of system calls
+openssl                 certificates of the cluster
+python3-venv            a place of their own for Python packages
+openjdk-17-jdk-headless runs Kafka, and makes the small Java of its image
+maven                   fetches Kafka
+postgresql-15           for the image of PostgreSQL
+tzdata                  time zones, for that image
+LIST
     test) cat <<'LIST' ;;
 curl                    asks the HTTP interfaces as people do
 python3-venv            a place of their own for the Python packages of the tests
@@ -59,7 +82,7 @@ libclang-rt-14-dev      libFuzzer and the sanitizers
 llvm-14                 names in sanitizer reports
 LIST
     *)
-        echo "install.sh: unknown set '$1'; there are build, test, kafka, lint, fuzz" >&2
+        echo "install.sh: unknown set '$1'; there are build, image, test, charts, cluster, kafka, lint, fuzz" >&2
         exit 2
         ;;
     esac
@@ -161,7 +184,7 @@ install_venv() {
 }
 
 if [ $# = 0 ]; then
-    echo "usage: tools/install.sh SET... (build, test, kafka, lint, fuzz)" >&2
+    echo "usage: tools/install.sh SET... (build, image, test, charts, cluster, kafka, lint, fuzz)" >&2
     exit 2
 fi
 install_packages "$@"
@@ -170,6 +193,16 @@ for set; do
     test)
         install_venv
         "$root/tools/kafka.sh" install
+        ;;
+    charts)
+        install_venv
+        "$root/tools/prometheus.sh" >/dev/null
+        "$root/tests/cluster/install.sh" tools
+        ;;
+    cluster)
+        install_venv
+        "$root/tools/kafka.sh" install
+        "$root/tests/cluster/install.sh" cluster
         ;;
     kafka) "$root/tools/kafka.sh" install ;;
     esac
