@@ -28,9 +28,9 @@ check() {
 layout() { c_files | xargs clang-format-14 --dry-run --Werror --ferror-limit=1; }
 scripts() { find . -path './build*' -prune -o -name '*.sh' -print0 | xargs -0 shellcheck --external-sources .ci/run; }
 spelling() {
-    codespell --ignore-words tools/codespell.txt --skip './build*,./.git,./tests/fuzz/corpus,./tests/case,*.tsv,*.pyc,LICENSE,./fdp-data'
+    codespell --ignore-words tools/codespell.txt --skip './build*,./.git,./tests/fuzz/corpus,./tests/case,*.tsv,*.pyc,*/go.mod,*/go.sum,LICENSE,./fdp-data'
 }
-yaml() { yamllint --strict -c tools/yamllint.yaml config tools/yamllint.yaml .clang-format; }
+yaml() { yamllint --strict -c tools/yamllint.yaml config deploy schemas tests/cluster tests/deploy tools/yamllint.yaml .clang-format; }
 python() { find . -path './build*' -prune -o -name '*.py' -print0 | xargs -0 pyflakes3; }
 manuals() {
     # Pages that are not installed here cannot be found: no fault of the page.
