@@ -64,8 +64,10 @@ cluster-test: build | cluster-tools ## Runs the charts on a real Kubernetes, whi
 install: build ## Installs the program and its manual pages (DESTDIR and meson's prefix are honoured)
 	@meson install -C $(BUILD) --no-rebuild
 
-generate: all ## Writes the files that are made from the option table
+generate: all | lint-tools ## Writes the files that are made from others: options, values of the charts, the dashboard
 	@tools/generate.sh $(BUILD)
+	@tools/chart_documents.py
+	@tools/dashboard.py
 
 clean: ## Removes all build folders
 	rm -rf build build-*

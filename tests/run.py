@@ -3,7 +3,7 @@
 """Runs the tests and counts them; the last line is "N passed, N failed".
 
   tests/run.py                   everything: unit tests and fuzz corpora, the same under sanitizers, then the Python tests, some of them
-                                 under sanitizers too
+                                 under sanitizers too; those on a real Kubernetes if its parts are there (make cluster-test brings them)
   tests/run.py --fast            unit tests and fuzz corpora of the release build
   tests/run.py --variant asan    one sanitizer build (asan, ubsan, tsan)
   tests/run.py --pytest PATH...  only these Python tests
@@ -209,6 +209,16 @@ def python_tests(count, paths, variant="release"):
     count.add(f"{variant} Python tests", passed, failed, skipped, began)
 
 
+def cluster_tests(count):
+    """What was left out, in words: building a Kubernetes is too much for somebody who only wants to run the tests."""
+    if os.geteuid():
+        return "THE TESTS ON A REAL KUBERNETES WERE LEFT OUT: they need root"
+    if run([ROOT / "tests/cluster/install.sh", "--cached", "cluster"]).returncode:
+        return "THE TESTS ON A REAL KUBERNETES WERE LEFT OUT: its parts are not built; `make cluster-test` builds them, once, and runs these tests"
+    python_tests(count, ["tests/cluster"])
+    return ""
+
+
 def main():
     parser = argparse.ArgumentParser(description="Runs the tests and counts them.")
     parser.add_argument("--fast", action="store_true")
@@ -220,6 +230,7 @@ def main():
     count = Count()
     began = time.monotonic()
     everything = not (options.fast or options.variant or options.pytest)
+    left_out = ""
     if options.pytest:
         python_tests(count, options.pytest)
     else:
@@ -227,11 +238,14 @@ def main():
             for variant in ["release", "asan", "tsan"] if everything else [options.variant or "release"]:
                 unit_tests(count, variant, options.suite, real)
     if everything:
-        python_tests(count, ["tests"])
+        python_tests(count, ["tests", "--ignore=tests/cluster"])
         # The whole program once more, with somebody looking over its shoulder.
         python_tests(count, ["tests/integration"], "asan")
         python_tests(count, ["tests/integration/test_up.py"], "tsan")
+        left_out = cluster_tests(count)
     say(f"{time.monotonic() - began:.0f} s in all{f', {count.skipped} skipped' if count.skipped else ''}")
+    if left_out:
+        say(f"== {left_out}")
     say(f"{count.passed} passed, {count.failed} failed")
     return 1 if count.failed or not count.passed else 0
 

@@ -75,6 +75,7 @@ codespell               finds spelling mistakes
 pyflakes3               checks Python
 yamllint                checks YAML
 mandoc                  checks manual pages
+python3-yaml            makes the documents of the charts
 LIST
     fuzz) cat <<'LIST' ;;
 clang-14                compiler with libFuzzer

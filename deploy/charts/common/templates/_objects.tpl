@@ -1,12 +1,16 @@
 {{/* SPDX-License-Identifier: Apache-2.0 */}}
 
-{{/* A Service that spreads connections over the pods: `port`, and `portName` as the containers call it. */}}
+{{/* A Service that spreads connections over the pods: `port`, `portName` as the containers call it, and `unready` when also pods that are not
+ready can be of use. */}}
 {{- define "fdp.service" -}}
 apiVersion: v1
 kind: Service
 metadata:
   {{- include "fdp.metadata" . | nindent 2 }}
 spec:
+  {{- if .unready }}
+  publishNotReadyAddresses: true
+  {{- end }}
   selector:
     {{- include "fdp.selector" . | nindent 4 }}
   ports:
