@@ -31,6 +31,11 @@ struct sink_partition {
     uint32_t last_crc;         // ... and CRC-32 of key and value; both 0 while nothing was read
 };
 
+// A stretch of a partition's offsets: up to, not with, to_offset.
+struct sink_range {
+    int64_t source, from_offset, to_offset;
+};
+
 // How far one partition moves in a write.
 struct sink_advance {
     int64_t id, epoch;

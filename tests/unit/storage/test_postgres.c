@@ -6,6 +6,8 @@
 #include <float.h>
 #include <pthread.h>
 
+#include "storage/elsewhere.h"
+
 // A connection with the tables of the store's schema in sight.
 static void admin(struct store *store, const char *sql)
 {
@@ -478,6 +480,29 @@ static void test_write_without_permission_says_what_to_grant(void **state)
     sink_close(sink);
 }
 
+// What may not be read was never written to: a table of somebody else's is in nobody's way.
+static void test_elsewhere_leaves_out_parts_of_tables_and_what_may_not_be_read(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    const char **found;
+    uint32_t count;
+    static const char *const routed[] = {"stocks", "crypto"};
+    admin(store, "CREATE TABLE years (id text, _source integer, _offset bigint) PARTITION BY RANGE (_offset);"
+                 "CREATE TABLE years_1 PARTITION OF years FOR VALUES FROM (0) TO (10);"
+                 "CREATE TABLE words (id text, _source text, _offset text)");
+    assert_ok(elsewhere_tables(store->sink, routed, 2, &store->arena, &found, &count, &err), &err);
+    assert_int_equal(count, 2);
+    assert_string_equal(found[0], "currency");
+    assert_string_equal(found[1], "years");
+    struct sink *sink = open_as_other(store);
+    admin(store, "GRANT SELECT ON years TO " OTHER_ROLE);
+    assert_ok(elsewhere_tables(sink, routed, 2, &store->arena, &found, &count, &err), &err);
+    assert_int_equal(count, 1);
+    assert_string_equal(found[0], "years");
+    sink_close(sink);
+}
+
 static void test_migrate_without_permission_says_what_to_grant(void **state)
 {
     struct store *store = *state;
@@ -648,6 +673,7 @@ int main(void)
         TEST(test_migrate_refuses_a_newer_database),
         TEST(test_migrate_that_fails_leaves_nothing),
         TEST(test_write_without_permission_says_what_to_grant),
+        TEST(test_elsewhere_leaves_out_parts_of_tables_and_what_may_not_be_read),
         TEST(test_migrate_without_permission_says_what_to_grant),
         TEST(test_open_read_only_changes_nothing),
         TEST(test_open_with_a_bad_url_is_fatal_and_keeps_the_password),
