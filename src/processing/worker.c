@@ -92,6 +92,8 @@ bool worker_take_change(struct worker *self)
     if (!change) return false;
     struct pipeline *former = self->pipeline;
     bool other_topics = !same_topics(former, change->pipeline);
+    while (other_topics && self->slot_count) slots_remove(self, self->slots);
+    if (other_topics) complaints_clear(&self->complaints);
     free_jobs(self);
     self->pipeline = change->pipeline;
     self->config = change->config;
@@ -129,6 +131,7 @@ void worker_close(struct worker *self)
     free_jobs(self);
     job_fini(&self->claim_job);
     for (uint32_t i = 0; i < self->slot_count; i++) lag_close(&self->slots[i]);
+    complaints_fini(&self->complaints);
     free(self->slots);
     free(self->keep);
     positions_fini(&self->positions);
