@@ -60,10 +60,10 @@ static void test_ready_tells_each_reason_on_a_line(void **state)
     health_free(health);
 }
 
-static const struct row_column columns[] = {{"id", COLUMN_TEXT, true, false},
-                                            {"price", COLUMN_DOUBLE, true, false},
-                                            {"time", COLUMN_TIMESTAMP, true, false},
-                                            {"change_percent", COLUMN_DOUBLE, false, false}};
+static const struct row_column columns[] = {{.name = "id", .type = COLUMN_TEXT, .required = true},
+                                            {.name = "price", .type = COLUMN_DOUBLE, .required = true},
+                                            {.name = "time", .type = COLUMN_TIMESTAMP, .required = true},
+                                            {.name = "change_percent", .type = COLUMN_DOUBLE}};
 static const struct row_type type = {"stocks", 4, columns};
 
 static void add(struct batch *rows, const char *id, double price, int64_t time_us, const double *change)
