@@ -50,10 +50,11 @@ struct slot {
     bool unreadable;            // the stream cannot read it now: the same
 };
 
-// Changed routes.
+// Changed routes, or the same for a table that was altered.
 struct worker_change {
     const struct config *config;
     struct pipeline *pipeline;
+    bool altered;
 };
 
 struct worker {
@@ -66,7 +67,7 @@ struct worker {
     bool running;
 
     // The reader's. While no job is with the writer, also all of the writer's.
-    const struct config *config; // whose routes the pipeline has
+    const struct config *config; // whose routes the pipeline has; does not change while the writer has a job
     struct stream *stream;
     struct pipeline *pipeline;
     struct job jobs[WORKER_JOBS], claim_job;
@@ -109,6 +110,9 @@ enum status worker_open(struct worker *worker, struct err *err) MUST_CHECK;
 void worker_run(struct worker *worker);
 // Compiles the routes of `config`, with another thread's sink, for the reader to take up. Any thread.
 enum status worker_reload(struct worker *worker, const struct config *config, struct sink *sink, struct err *err) MUST_CHECK;
+// When that table is not what `pipeline` was compiled for, compiles the routes anew, for the reader to take up, and says so: REJECT.
+// FATAL: they cannot be compiled. The writer's, while it has a job.
+enum status worker_adapt(struct worker *worker, const struct pipeline *pipeline, uint32_t table, struct err *err) MUST_CHECK;
 // Takes them up. The reader's, while it has all jobs. True when other topics are to be read than before: then it has no slots any more.
 bool worker_take_change(struct worker *worker);
 void worker_join(struct worker *worker); // waits for the end of its threads

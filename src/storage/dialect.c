@@ -72,6 +72,37 @@ const char *sink_type_name(const struct sink *sink, enum column_type type)
     return dialect_of(sink)->types[type];
 }
 
+// The values of a column, ready for a cast to the type that is wanted: PostgreSQL has none from everything to everything.
+static void append_castable(struct buf *sql, const struct row_column *column, enum column_type wanted)
+{
+    bool number = column->type == COLUMN_INT64 || column->type == COLUMN_DOUBLE;
+    const char *before = "", *after = "";
+    if (column->flag)
+        after = "::integer";
+    else if (column->type == COLUMN_BYTES)
+        before = "convert_from(", after = ", 'UTF8')";
+    else if (number && wanted == COLUMN_TIMESTAMP)
+        before = "to_timestamp(", after = ")";
+    else if (column->type == COLUMN_TIMESTAMP && wanted != COLUMN_TEXT)
+        before = "extract(epoch FROM ", after = ")";
+    buf_append_text(sql, before);
+    dialect_append_name(sql, column->name);
+    buf_append_text(sql, after);
+}
+
+void sink_append_retype(struct buf *sql, const struct sink *sink, const char *table, const struct row_column *column,
+                        enum column_type wanted)
+{
+    const char *type = sink_type_name(sink, wanted);
+    buf_append_text(sql, "ALTER TABLE ");
+    dialect_append_name(sql, table);
+    buf_append_text(sql, " ALTER COLUMN ");
+    dialect_append_name(sql, column->name);
+    buf_printf(sql, " TYPE %s USING ", type);
+    append_castable(sql, column, wanted);
+    buf_printf(sql, "::%s", type);
+}
+
 const char *dialect_patience(const struct sink *sink)
 {
     return dialect_of(sink)->patience;

@@ -221,6 +221,38 @@ static void test_write_after_a_column_became_another_type_stores_nothing_wrong(v
     assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM stocks"), 2);
 }
 
+// What the error says to run puts it right, whatever the type had become.
+static void test_write_after_a_column_became_another_type_says_what_to_run(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    struct sink_fault fault;
+    struct sink_partition partition = claim(store->sink, 0);
+    static const char *const changes[] = {"ALTER price TYPE text",
+                                          "ALTER price TYPE numeric(12, 3)",
+                                          "ALTER price TYPE bytea USING price::text::bytea",
+                                          "ALTER price TYPE bigint",
+                                          "ALTER time TYPE text",
+                                          "ALTER time TYPE bigint USING extract(epoch FROM time)",
+                                          "ALTER id TYPE bytea USING id::bytea",
+                                          "ALTER market_hours TYPE boolean USING market_hours = 1",
+                                          "ALTER market_hours TYPE timestamptz USING to_timestamp(market_hours)",
+                                          "ALTER market_hours TYPE double precision",
+                                          "ALTER quote_type TYPE text"};
+    enum { CHANGES = sizeof changes / sizeof *changes };
+    for (size_t i = 0; i < CHANGES; i++) {
+        assert_ok(write_some(store->sink, store->type, &partition, 2, &fault, &err), &err);
+        partition.next_offset += 2;
+        alter_stocks(store, changes[i]);
+        assert_status(write_some(store->sink, store->type, &partition, 2, &fault, &err), REJECT, &err, "run: ALTER TABLE \"stocks\"");
+        assert_fault(&fault, SINK_FAULT_TABLE, 0, 0);
+        admin(store, strstr(err.text, "run: ") + strlen("run: "));
+    }
+    assert_ok(write_some(store->sink, store->type, &partition, 2, &fault, &err), &err);
+    assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM stocks WHERE id = 'AAPL' AND time = timestamptz '2026-08-13 12:03:09Z'"),
+                     2 * CHANGES + 2);
+}
+
 static void test_write_after_a_column_became_wider_goes_on(void **state)
 {
     struct store *store = *state;
@@ -661,6 +693,7 @@ int main(void)
         TEST(test_table_that_is_unlogged_is_refused),
         TEST(test_query_gives_times_as_text_and_as_a_number),
         TEST(test_write_after_a_column_became_another_type_stores_nothing_wrong),
+        TEST(test_write_after_a_column_became_another_type_says_what_to_run),
         TEST(test_write_after_a_column_became_wider_goes_on),
         TEST(test_write_refused_by_a_trigger_names_the_row),
         TEST(test_write_refused_at_the_commit_is_some_row),

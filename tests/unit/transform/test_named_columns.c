@@ -144,10 +144,28 @@ static void test_transform_run_gives_the_same_for_named_and_for_computed_columns
     for (int i = 0; i < 3; i++) assert_true(outcomes[i] > 100);
 }
 
+static void test_transform_named_gives_each_column_that_is_only_named(void **state)
+{
+    (void)state;
+    struct transform *transform =
+        compile(&tick_type, "SELECT id, price AS exchange, time, price + 1 AS price, quote_type AS price_hint FROM tick", &stocks_type);
+    static const uint32_t expected[][2] = {
+        {TICK_ID, TICK_ID}, {TICK_TIME, TICK_TIME}, {TICK_PRICE, TICK_EXCHANGE}, {TICK_QUOTE_TYPE, TICK_PRICE_HINT}};
+    uint32_t count = 0, from, to;
+    for (; transform_named(transform, 0, count, &from, &to); count++) {
+        assert_true(count < 4);
+        assert_int_equal(from, expected[count][0]);
+        assert_int_equal(to, expected[count][1]);
+    }
+    assert_int_equal(count, 4);
+    transform_free(transform);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transform_run_gives_the_same_for_named_and_for_computed_columns),
+        cmocka_unit_test(test_transform_named_gives_each_column_that_is_only_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
