@@ -45,7 +45,7 @@ def files():
         inside = pathlib.Path(folder).relative_to(ROOT)
         folders[:] = sorted(f for f in folders if f not in SKIPPED_FOLDERS and not (inside == pathlib.Path(".") and f.startswith("build")))
         for name in sorted(names):
-            if not name.endswith((".pyc", ".png")):
+            if not name.endswith((".pyc", ".png")) and name != ".git":  # a file in a worktree
                 yield pathlib.Path(folder) / name
 
 

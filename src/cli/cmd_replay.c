@@ -165,14 +165,14 @@ static void print_difference(void *context, enum shadow_kind kind, int64_t sourc
 static enum status compare(struct replay *self, struct err *err)
 {
     static const char *const names[] = {"difference", "topic", "partition", "offset", "column", "live", "replayed"};
-    struct shadow_range *ranges = arena_calloc(&self->arena, self->count + 1, sizeof *ranges);
+    struct sink_range *ranges = arena_calloc(&self->arena, self->count + 1, sizeof *ranges);
     uint32_t count = 0;
     for (uint32_t i = 0; i < self->count; i++) {
         const struct rebuild_partition *at = &self->partitions[i];
         const struct sink_partition *stored = self->stored[i];
         if (!stored) continue;
-        struct shadow_range range = {at->source, at->from_offset > stored->first_offset ? at->from_offset : stored->first_offset,
-                                     at->to_offset < stored->next_offset ? at->to_offset : stored->next_offset};
+        struct sink_range range = {at->source, at->from_offset > stored->first_offset ? at->from_offset : stored->first_offset,
+                                   at->to_offset < stored->next_offset ? at->to_offset : stored->next_offset};
         if (range.from_offset < range.to_offset) ranges[count++] = range;
     }
     if (!count)

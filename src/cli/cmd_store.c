@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/listing.h"
 #include "cli/tool.h"
@@ -26,6 +27,8 @@ struct reconciliation {
     struct output *output;
     bool deep;
     uint32_t partitions, wrong, unrouted;
+    struct sink_range *lacking; // partitions that have fewer rows than were stored
+    uint32_t lacking_count;
 };
 
 // Whether the rows of a topic are in the tables of this configuration. What ingestion rejected goes to the quarantine in every one.
@@ -44,6 +47,10 @@ static void reconcile_partition(void *context, const struct reconcile_partition 
     all->unrouted += all->deep && !counted;
     all->partitions++;
     all->wrong += !holds;
+    if (counted && partition->rows < at->stored) {
+        all->lacking = memory_grow(all->lacking, all->lacking_count + 1, sizeof *all->lacking);
+        all->lacking[all->lacking_count++] = (struct sink_range){at->id, at->first_offset, at->next_offset};
+    }
     struct sink_cell cells[] = {output_text(at->group),          output_text(at->topic),
                                 output_number(at->partition),    output_number(at->first_offset),
                                 output_number(at->next_offset),  output_number(at->stored),
@@ -52,6 +59,37 @@ static void reconcile_partition(void *context, const struct reconcile_partition 
                                 output_number(partition->rows),  output_number(partition->entries),
                                 output_number(partition->twice), output_number(partition->outside)};
     output_row(all->output, cells);
+}
+
+// Where rows that are lacking may be: in tables that earlier routes led to.
+static enum status say_elsewhere(const struct reconciliation *all, struct sink *sink, struct arena *arena, const char *const *tables,
+                                 uint32_t table_count, struct err *err)
+{
+    struct elsewhere *found;
+    uint32_t count;
+    char counted[TOOL_OTHERS_BYTES], named[TOOL_OTHERS_BYTES];
+    TRY(elsewhere_look(sink, tables, table_count, all->lacking, all->lacking_count, arena, &found, &count, err));
+    if (tool_others(found, count, counted, named))
+        app_say(
+            "fdp reconcile: records have their rows in tables that no route leads to now: %s. If earlier routes led there, count them with"
+            " --also %s\n",
+            counted, named);
+    return OK;
+}
+
+static enum status reconcile_all(struct reconciliation *all, const struct app *app, struct sink *sink, int64_t *strays, struct err *err)
+{
+    struct arena arena;
+    const char **tables;
+    uint32_t count;
+    arena_init(&arena, 4096);
+    enum status status = tool_tables(app, sink, &arena, &tables, &count, err);
+    if (status == OK) status = reconcile(sink, tables, count, all->deep, reconcile_partition, all, strays, err);
+    output_end(all->output, status == OK ? "nothing has been processed yet" : "");
+    if (status == OK && all->lacking_count) status = say_elsewhere(all, sink, &arena, tables, count, err);
+    free(all->lacking);
+    arena_fini(&arena);
+    return status;
 }
 
 int cmd_reconcile(struct app *app)
@@ -64,13 +102,8 @@ int cmd_reconcile(struct app *app)
     if (tool_sink(app, &sink, &err) != OK) return app_fail(app, &err);
     struct reconciliation all = {.config = app->config, .deep = app_flag(app, "deep") != NULL};
     all.output = output_new(stdout, tool_format(app), all.deep ? DEEP_COLUMNS : SHALLOW_COLUMNS, names);
-    const char **tables = calloc(app->config->processing.routes.count + 1, sizeof *tables);
-    if (!tables) abort();
     int64_t strays = 0;
-    uint32_t table_count = tool_tables(app->config, tables);
-    enum status status = reconcile(sink, tables, table_count, all.deep, reconcile_partition, &all, &strays, &err);
-    output_end(all.output, status == OK ? "nothing has been processed yet" : "");
-    free(tables);
+    enum status status = reconcile_all(&all, app, sink, &strays, &err);
     sink_close(sink);
     if (status != OK) return app_fail(app, &err);
     if (all.unrouted)

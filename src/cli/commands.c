@@ -15,6 +15,10 @@
     {                                                                                                                                      \
         "yes", NULL, "do it"                                                                                                               \
     }
+#define ALSO_FLAG(what)                                                                                                                    \
+    {                                                                                                                                      \
+        "also", "TABLE,...", what " these tables too, that earlier routes led to"                                                          \
+    }
 #define YES_HELP "Without --yes it only shows what would happen; on a terminal it asks."
 #define CHOICE_FLAGS                                                                                                                       \
     {"all", NULL, "all that wait"}, {"rule", "RULE", "those of this rule: decode, schema, transform, constraint, timeout, ingestion"},     \
@@ -135,11 +139,15 @@ const struct command commands[] = {
      "Move the stored position of a group",
      "Going back removes the rows and quarantine entries of the records that will be read again, in the same transaction: nothing is doubled.\n"
      "Going forward counts the records in between as skipped. A running worker goes on at the new position; on the embedded log it has to be\n"
-     "stopped first. Without --yes it only shows what would happen.",
+     "stopped first. Without --yes it only shows what would happen.\n"
+     "Rows are removed from the tables that the present routes lead to. Records that have their row in another table would be there twice: they\n"
+     "are counted as rows_elsewhere, and the move is refused (exit code 1 without --yes) until --also or --leave-others says what those are.",
      {{"to", "WHERE", "earliest, latest, an offset, or a time such as 2026-08-13T12:03:09Z"},
       {"topic", "TOPIC", "only this topic"},
       {"partition", "N", "only this partition of it"},
       {"fresh", NULL, "the topic is another one now: keep the rows of the old one, begin anew"},
+      ALSO_FLAG("remove the rows from"),
+      {"leave-others", NULL, "leave the rows that are in other tables where they are"},
       YES_FLAG},
      cmd_groups_reset},
     {"schemas list", "", 0, 0, "List the subjects of the registry", NULL, {{0}}, cmd_schemas_list},
@@ -187,7 +195,7 @@ const struct command commands[] = {
      0,
      "Prove that nothing was lost or doubled",
      "Per partition: next - first = stored + quarantined + filtered + skipped. Exit code 1 when a sum is wrong.",
-     {{"deep", NULL, "also count the rows and quarantine entries, and look for offsets stored twice"}},
+     {{"deep", NULL, "also count the rows and quarantine entries, and look for offsets stored twice"}, ALSO_FLAG("count the rows of")},
      cmd_reconcile},
     {"sql",
      "'SELECT ...'",

@@ -131,11 +131,63 @@ void tool_registry_close(struct tool_registry *registry)
     *registry = (struct tool_registry){0};
 }
 
-uint32_t tool_tables(const struct config *config, const char **tables)
+static enum status refuse_table(const char *name, const char *const *others, uint32_t count, struct err *err)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < config->processing.routes.count; i++) text_number(tables, &count, config->processing.routes.items[i].table);
-    return count;
+    const char *nearest = text_nearest(name, others, count);
+    struct buf list;
+    buf_init(&list, ERR_TEXT_BYTES / 2);
+    for (uint32_t i = 0; i < count && list.size < 300; i++) buf_printf(&list, "%s%s", i ? ", " : "; there are ", others[i]);
+    err_set(err, FATAL, ERR_USAGE, "--also: no table \"%s\" has columns _source and _offset%s%s%s%.*s", name,
+            nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "", SLICE_ARG(buf_slice(&list)));
+    buf_fini(&list);
+    return FATAL;
+}
+
+// Of a list with commas. `tables` has room for all of them.
+static enum status add_tables(const char *list, struct sink *sink, struct arena *arena, const char **tables, uint32_t *count,
+                              struct err *err)
+{
+    const char **others;
+    uint32_t other_count;
+    TRY(elsewhere_tables(sink, NULL, 0, arena, &others, &other_count, err));
+    for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        const char *name = arena_copy(arena, at, strcspn(at, ","));
+        uint32_t i = 0;
+        while (i < other_count && strcmp(others[i], name) != 0) i++;
+        if (i == other_count) return refuse_table(name, others, other_count, err);
+        text_number(tables, count, name);
+    }
+    return OK;
+}
+
+enum status tool_tables(const struct app *app, struct sink *sink, struct arena *arena, const char ***tables, uint32_t *count,
+                        struct err *err)
+{
+    const struct config *config = app->config;
+    const char *also = app_flag(app, "also");
+    size_t room = config->processing.routes.count + 1;
+    for (const char *at = also; at; at = strchr(at + 1, ',')) room++;
+    *tables = arena_calloc(arena, room, sizeof **tables);
+    *count = 0;
+    for (uint32_t i = 0; i < config->processing.routes.count; i++) text_number(*tables, count, config->processing.routes.items[i].table);
+    return also ? add_tables(also, sink, arena, *tables, count, err) : OK;
+}
+
+bool tool_others(const struct elsewhere *found, uint32_t count, char counted[TOOL_OTHERS_BYTES], char named[TOOL_OTHERS_BYTES])
+{
+    size_t length = 0, name_length = 0;
+    *counted = *named = '\0';
+    for (uint32_t i = 0; i < count;) {
+        const char *table = found[i].table;
+        int64_t alone = 0;
+        for (; i < count && !strcmp(found[i].table, table); i++) alone += found[i].alone;
+        if (!alone || length >= TOOL_OTHERS_BYTES - 80 || name_length >= TOOL_OTHERS_BYTES - 80)
+            continue; // so many are a list to begin with
+        length +=
+            (size_t)snprintf(counted + length, TOOL_OTHERS_BYTES - length, "%s%s (%lld)", length ? ", " : "", table, (long long)alone);
+        name_length += (size_t)snprintf(named + name_length, TOOL_OTHERS_BYTES - name_length, "%s%s", name_length ? "," : "", table);
+    }
+    return length;
 }
 
 bool tool_asks(void)

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/output.h"
 #include "processing/pipeline.h"
+#include "storage/elsewhere.h"
 #include "storage/sink.h"
 #include "streaming/registry.h"
 #include "streaming/stream.h"
@@ -57,8 +58,14 @@ struct tool_stamp {
 // Of partitions that are all different.
 enum status tool_stamps(struct stream *stream, struct tool_stamp *stamps, uint32_t count, struct err *err) MUST_CHECK;
 
-// The tables that processing.routes lead to, each once; `tables` has room for one per route.
-uint32_t tool_tables(const struct config *config, const char **tables);
+// The tables that processing.routes lead to and those of the flag --also, that earlier routes led to; each once, in `arena`.
+// FATAL / ERR_USAGE when the store has no such table.
+enum status tool_tables(const struct app *app, struct sink *sink, struct arena *arena, const char ***tables, uint32_t *count,
+                        struct err *err) MUST_CHECK;
+// Of tables that no route leads to, those with records that have a row nowhere else: "stocks (120), old (3)" and, for --also, "stocks,old".
+// False: there is none.
+enum { TOOL_OTHERS_BYTES = 320 };
+bool tool_others(const struct elsewhere *found, uint32_t count, char counted[TOOL_OTHERS_BYTES], char named[TOOL_OTHERS_BYTES]);
 
 // Whether there is somebody at a terminal to ask; and whether the answer is yes.
 bool tool_asks(void);

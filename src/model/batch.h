@@ -26,8 +26,10 @@ enum column_type {
 struct row_column {
     const char *name;
     enum column_type type;
-    bool required; // null is not allowed
-    bool hidden;   // readable by name in SQL, not part of *
+    bool required;        // null is not allowed
+    bool hidden;          // readable by name in SQL, not part of *
+    bool flag;            // of COLUMN_INT64: 0 and 1 only
+    const char *declared; // of a table that takes values of the column's type only: that type in the store's words; else NULL
 };
 
 // The columns of a kind of row. Immutable once made; batches point at it.

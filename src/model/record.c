@@ -3,10 +3,10 @@
 #include "model/record.h"
 
 static const struct row_column columns[RECORD_COLUMNS] = {
-    [RECORD_KEY] = {"key", COLUMN_BYTES, false, false},
-    [RECORD_VALUE] = {"value", COLUMN_BYTES, false, false},
-    [RECORD_HEADERS] = {"headers", COLUMN_BYTES, false, false},
-    [RECORD_TIMESTAMP] = {"timestamp", COLUMN_TIMESTAMP, true, false},
+    [RECORD_KEY] = {.name = "key", .type = COLUMN_BYTES},
+    [RECORD_VALUE] = {.name = "value", .type = COLUMN_BYTES},
+    [RECORD_HEADERS] = {.name = "headers", .type = COLUMN_BYTES},
+    [RECORD_TIMESTAMP] = {.name = "timestamp", .type = COLUMN_TIMESTAMP, .required = true},
 };
 
 const struct row_type record_row_type = {"record", RECORD_COLUMNS, columns};

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 
@@ -72,6 +73,16 @@ bool health_alive(struct health *health)
     return clock_mono_ns() - atomic_load(&health->beat_ns) < BEAT_LIMIT_S * SECOND_NS;
 }
 
+// A line per reason.
+static void tell(struct buf *out, const char *name, const char *why)
+{
+    do {
+        size_t length = strcspn(why, "\n");
+        buf_printf(out, "%s: %.*s\n", name, (int)length, why);
+        why += length + (why[length] == '\n');
+    } while (*why);
+}
+
 bool health_ready(struct health *health, struct buf *out)
 {
     pthread_mutex_lock(&health->mutex);
@@ -80,7 +91,7 @@ bool health_ready(struct health *health, struct buf *out)
     for (int i = 0; i < health->part_count && !health->stopping; i++) {
         const char *why = "";
         bool part_ready = health->parts[i].check(health->parts[i].part, &why);
-        buf_printf(out, "%s: %s\n", health->parts[i].name, part_ready ? "ready" : why);
+        tell(out, health->parts[i].name, part_ready ? "ready" : why);
         ready = ready && part_ready;
     }
     pthread_mutex_unlock(&health->mutex);

@@ -12,7 +12,8 @@
 
 struct health;
 
-// Answers whether a part is ready; `why` gets the reason when it is not. `part` is what was registered.
+// Answers whether a part is ready; `why` gets the reason when it is not, or several, each on a line. `part` is what was registered. One
+// thread at a time asks it.
 typedef bool health_check_fn(const void *part, const char **why);
 
 struct health *health_new(void);
@@ -29,7 +30,7 @@ void health_stopping(struct health *health);
 
 // Alive: the loop has turned within the last ten seconds.
 bool health_alive(struct health *health);
-// Ready: every part is. Writes one line per part to `out`: "ingestion: the feed is not connected".
+// Ready: every part is. Writes a line per part, or per reason of a part, to `out`: "ingestion: the feed is not connected".
 bool health_ready(struct health *health, struct buf *out);
 
 #endif

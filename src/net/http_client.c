@@ -8,7 +8,8 @@
 #include <string.h>
 
 struct http_client {
-    CURL *easy;
+    CURL *easy; // made with the first request: most clients of a quiet process never ask anything
+    int64_t timeout_ms;
     char reason[CURL_ERROR_SIZE];
 };
 
@@ -30,18 +31,24 @@ static size_t take_body(char *data, size_t size, size_t count, void *context)
 
 struct http_client *http_client_new(int64_t timeout_ms)
 {
-    pthread_once(&curl_once, curl_start);
     struct http_client *client = calloc(1, sizeof *client);
     if (!client) abort();
+    client->timeout_ms = timeout_ms;
+    return client;
+}
+
+static void need_curl(struct http_client *client)
+{
+    if (client->easy) return;
+    pthread_once(&curl_once, curl_start);
     client->easy = curl_easy_init();
     if (!client->easy) abort();
     curl_easy_setopt(client->easy, CURLOPT_ERRORBUFFER, client->reason);
     curl_easy_setopt(client->easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(client->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-    curl_easy_setopt(client->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(client->easy, CURLOPT_TIMEOUT_MS, (long)client->timeout_ms);
+    curl_easy_setopt(client->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)client->timeout_ms);
     curl_easy_setopt(client->easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(client->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    return client;
 }
 
 void http_client_free(struct http_client *client)
@@ -87,6 +94,7 @@ enum status http_client_request(struct http_client *client, const char *method, 
     buf_reset(into);
     struct curl_slist *headers = headers_for(content_type);
     bool has_body = request_body.size || !strcmp(method, "POST") || !strcmp(method, "PUT");
+    need_curl(client);
     client->reason[0] = '\0';
     curl_easy_setopt(client->easy, CURLOPT_URL, url);
     curl_easy_setopt(client->easy, CURLOPT_NOPROXY, is_loopback(url) ? "*" : NULL);

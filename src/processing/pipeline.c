@@ -66,6 +66,8 @@ static enum status topic_open(struct pipeline *self, uint32_t index, const struc
     const struct row_type *input = tick_decoder_type(topic->decoder);
     enum status status = transform_new(input, routes, topic->route_count, &topic->transform, err);
     for (uint32_t i = 0; i < topic->route_count && status == FATAL; i++) status = preflight_explain(input, &routes[i], params->sink, err);
+    for (uint32_t i = 0; i < topic->route_count && status == OK; i++)
+        status = preflight_types(input, topic->transform, i, &routes[i], params->sink, err);
     return status;
 }
 
@@ -132,6 +134,17 @@ uint32_t pipeline_tables(const struct pipeline *self, const char *const **tables
 {
     *tables = self->table_names;
     return self->table_count;
+}
+
+bool pipeline_fits(const struct pipeline *self, uint32_t table, const struct row_type *now)
+{
+    const struct row_type *then = self->table_types[table];
+    bool same = then->column_count == now->column_count;
+    for (uint32_t i = 0; i < now->column_count && same; i++) {
+        const struct row_column *one = &then->columns[i], *two = &now->columns[i];
+        same = one->type == two->type && one->required == two->required && one->flag == two->flag && !strcmp(one->name, two->name);
+    }
+    return same;
 }
 
 // --- Work ---

@@ -31,6 +31,9 @@ uint32_t pipeline_tables(const struct pipeline *pipeline, const char *const **ta
 // True when a route leads from that topic to that table (indexes of the above).
 bool pipeline_leads(const struct pipeline *pipeline, uint32_t topic, uint32_t table);
 
+// True when a table is still what the pipeline was compiled for.
+bool pipeline_fits(const struct pipeline *pipeline, uint32_t table, const struct row_type *now);
+
 // Where the records of a source come from.
 struct pipeline_source {
     int64_t id;     // as in the provenance of the records

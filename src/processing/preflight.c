@@ -76,6 +76,60 @@ enum status preflight_explain(const struct row_type *input, const struct transfo
     return err->status;
 }
 
+// --- What is of another type ---
+
+// What says in a SELECT that a column is to be stored as another type.
+static const char *as_given(enum column_type from, const struct row_column *to)
+{
+    if (to->flag) return "%s <> 0";
+    switch (to->type) {
+    case COLUMN_INT64: return "CAST(%s AS INTEGER)";
+    case COLUMN_DOUBLE: return "CAST(%s AS REAL)";
+    case COLUMN_BYTES: return "CAST(%s AS BLOB)";
+    case COLUMN_TEXT: return from == COLUMN_TIMESTAMP ? "iso8601(%s)" : "CAST(%s AS TEXT)";
+    case COLUMN_TIMESTAMP: return "timestamp(%s)";
+    }
+    return "%s";
+}
+
+static enum status refuse_type(const struct row_column *from, const struct row_column *to, const struct transform_route *route,
+                               const struct sink *sink, struct err *err)
+{
+    struct buf sql, given;
+    buf_init(&sql, ERR_TEXT_BYTES / 3);
+    buf_init(&given, ERR_TEXT_BYTES / 4);
+    sink_append_retype(&sql, sink, route->output->name, to, from->type);
+    for (const char *c = as_given(from->type, to); *c; c++) {
+        if (*c != '%') {
+            buf_append_byte(&given, *c);
+            continue;
+        }
+        buf_append_text(&given, from->name);
+        c++;
+    }
+    err_set(
+        err, FATAL, ERR_CONFIG,
+        "%s: column %s of table %s is of type %s, and the records have a value of type %s; run: %.*s; or, if it is to be so, give %.*s AS"
+        " %s in the SELECT",
+        route->name, to->name, route->output->name, to->declared, column_type_name(from->type), SLICE_ARG(buf_slice(&sql)),
+        SLICE_ARG(buf_slice(&given)), to->name);
+    buf_fini(&sql);
+    buf_fini(&given);
+    return FATAL;
+}
+
+enum status preflight_types(const struct row_type *input, const struct transform *transform, uint32_t number,
+                            const struct transform_route *route, const struct sink *sink, struct err *err)
+{
+    uint32_t from, to;
+    for (uint32_t i = 0; transform_named(transform, number, i, &from, &to); i++) {
+        const struct row_column *there = &route->output->columns[to], *here = &input->columns[from];
+        if (!there->declared || strcasecmp(here->name, there->name) != 0) continue;
+        if (here->type != there->type || here->flag != there->flag) return refuse_type(here, there, route, sink, err);
+    }
+    return OK;
+}
+
 // --- All routes ---
 
 static enum status try_route(const struct config *config, uint32_t index, struct tick_decoder *decoder, struct sink *sink, struct err *err)
@@ -92,12 +146,23 @@ static enum status try_route(const struct config *config, uint32_t index, struct
     } else {
         struct transform_route tried = {arena_printf(&arena, "processing.routes[%u]", index), route->select, table};
         status = transform_new(tick_decoder_type(decoder), &tried, 1, &transform, err);
-        if (status == OK)
+        if (status == OK) {
+            status = preflight_types(tick_decoder_type(decoder), transform, 0, &tried, sink, err);
             transform_free(transform);
-        else
+        } else {
             preflight_explain(tick_decoder_type(decoder), &tried, sink, err);
+        }
     }
     arena_fini(&arena);
+    return status;
+}
+
+static enum status try_with_schemas(const struct config *config, uint32_t index, struct sink *sink, struct err *err)
+{
+    struct tick_decoder *decoder = NULL;
+    enum status status = tick_decoder_new(&decoder, config->streaming.schemas, config->processing.routes.items[index].topic, NULL, err);
+    if (status == OK) status = try_route(config, index, decoder, sink, err);
+    tick_decoder_free(decoder);
     return status;
 }
 
@@ -106,13 +171,16 @@ uint32_t preflight_routes(const struct config *config, struct sink *sink, prefli
     uint32_t problems = 0;
     for (uint32_t i = 0; i < config->processing.routes.count; i++) {
         struct err err;
-        struct tick_decoder *decoder = NULL;
-        enum status status = tick_decoder_new(&decoder, config->streaming.schemas, config->processing.routes.items[i].topic, NULL, &err);
-        if (status == OK) status = try_route(config, i, decoder, sink, &err);
-        tick_decoder_free(decoder);
-        if (status == OK) continue;
+        if (try_with_schemas(config, i, sink, &err) == OK) continue;
         problem(context, i, err.text);
         problems++;
     }
     return problems;
+}
+
+enum status preflight_table(const struct config *config, const char *table, struct sink *sink, struct err *err)
+{
+    for (uint32_t i = 0; i < config->processing.routes.count; i++)
+        if (!strcmp(config->processing.routes.items[i].table, table)) TRY(try_with_schemas(config, i, sink, err));
+    return OK;
 }

@@ -24,6 +24,7 @@ struct process {
     struct waiting waiting;
     struct worker *workers;
     uint32_t worker_count;
+    struct buf *why; // it is not ready; by the one who asked last
 };
 
 static void make_metrics(struct process *self)
@@ -114,6 +115,8 @@ static void process_free(struct process *self)
     free(self->workers);
     registry_client_close(self->registry);
     halt_fini(&self->halt);
+    buf_fini(self->why);
+    free(self->why);
     free(self);
 }
 
@@ -123,6 +126,9 @@ enum status process_start(struct process **out, const struct process_params *par
     self->params = *params;
     self->worker_count = (uint32_t)params->config->processing.workers;
     self->workers = memory_new(self->worker_count, sizeof *self->workers);
+    for (uint32_t i = 0; i < self->worker_count; i++) complaints_init(&self->workers[i].complaints);
+    self->why = memory_new(1, sizeof *self->why);
+    buf_init(self->why, BUF_MAX_SQL);
     halt_init(&self->halt, params->log, component);
     make_metrics(self);
     enum status status = open_workers(self, err);
@@ -179,18 +185,25 @@ bool process_failed(const struct process *self)
     return halt_failed(&self->halt);
 }
 
+static bool any_down(const struct process *self, bool store)
+{
+    for (uint32_t i = 0; i < self->worker_count; i++)
+        if (atomic_load(store ? &self->workers[i].store_down : &self->workers[i].stream_down)) return true;
+    return false;
+}
+
 bool process_ready(const struct process *self, const char **why)
 {
-    *why = "";
-    if (process_failed(self)) *why = "the worker has stopped after an error; see the log";
-    for (uint32_t i = 0; i < self->worker_count && !**why; i++) {
-        const struct worker *worker = &self->workers[i];
-        if (atomic_load(&worker->store_down))
-            *why = "the store does not take rows";
-        else if (atomic_load(&worker->stream_down))
-            *why = "the stream does not give records";
-        else if (atomic_load(&worker->complaints))
-            *why = "a partition cannot be worked on; see the log";
+    struct buf *text = self->why;
+    buf_reset(text);
+    if (process_failed(self)) {
+        buf_append_text(text, "the worker has stopped after an error; see the log\n");
+    } else {
+        if (any_down(self, true)) buf_append_text(text, "the store does not take rows\n");
+        if (any_down(self, false)) buf_append_text(text, "the stream does not give records\n");
+        for (uint32_t i = 0; i < self->worker_count; i++) complaints_tell(&self->workers[i].complaints, text);
     }
-    return !**why;
+    if (text->size) text->data[text->size - 1] = '\0'; // in the place of the last line's end
+    *why = text->size ? text->data : "";
+    return !text->size;
 }

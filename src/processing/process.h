@@ -46,7 +46,8 @@ enum status process_reload(struct process *process, const struct config *config,
 // the reason when a thread had failed.
 enum status process_stop(struct process *process, int64_t deadline_ns, struct process_summary *summary, struct err *err) MUST_CHECK;
 
-// True while all can be worked on; else `why` says what is wrong. A worker without partitions is ready. Any thread.
+// True while all can be worked on; else `why` says what is wrong, a line per reason, until the next call. A worker without partitions is
+// ready. One thread at a time.
 bool process_ready(const struct process *process, const char **why);
 // True once a thread has failed: the role must stop. Any thread.
 bool process_failed(const struct process *process);

@@ -72,9 +72,7 @@ static enum status take_change(struct worker *self, struct err *err)
     if (!atomic_load(&self->next) || change_waits(self)) return OK;
     struct stream_change change;
     bool other_topics = worker_take_change(self);
-    log_info(self->params->log, component, "the routes were changed");
     if (!other_topics) return OK;
-    while (self->slot_count) slots_remove(self, self->slots);
     positions_fini(&self->owned);
     self->stream->ops->leave(self->stream);
     self->kept.status = OK;

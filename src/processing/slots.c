@@ -50,43 +50,40 @@ void slots_add(struct worker *self, const char *topic, int32_t partition)
     lag_open(self, slot, topic);
 }
 
-// Notes that something is wrong, or is not any more: while anything is, the worker is not ready. True when that is new.
-static bool complain(struct worker *self, bool *complained, bool is)
-{
-    if (*complained == is) return false;
-    *complained = is;
-    if (is)
-        atomic_fetch_add(&self->complaints, 1);
-    else
-        atomic_fetch_sub(&self->complaints, 1);
-    return true;
-}
-
 // Something is right again with a slot, or it is no longer ours.
 void slots_calm(struct worker *self, struct slot *slot)
 {
-    complain(self, &slot->complained, false);
     slot->retry_ms = slot->retry_ns = 0;
+    if (!slot->complained) return;
+    slot->complained = false;
+    complaints_drop(&self->complaints, COMPLAINT_WAITS, slots_topic(self, slot->topic), slot->partition);
 }
 
-// A slot cannot be worked on now: it is claimed again after a while. Said once.
 void slots_put_off(struct worker *self, struct slot *slot, const struct err *err)
 {
+    const char *topic = slots_topic(self, slot->topic);
     positions_drop(&self->positions, slot->id);
     slot->id = 0;
     slot->state = SLOT_GIVEN;
     slot->retry_ms = slot->retry_ms ? 2 * slot->retry_ms : RETRY_MIN_MS;
     if (slot->retry_ms > RETRY_MAX_MS) slot->retry_ms = RETRY_MAX_MS;
     slot->retry_ns = clock_deadline_ms(slot->retry_ms);
-    if (!complain(self, &slot->complained, true)) return;
-    log_warn(self->params->log, component, "a partition has to wait; trying again", "topic", slots_topic(self, slot->topic), "partition",
+    slot->complained = true;
+    if (!complaints_put(&self->complaints, COMPLAINT_WAITS, topic, slot->partition, err->text)) return;
+    log_warn(self->params->log, component, "a partition has to wait; trying again", "topic", topic, "partition",
              log_number(slot->partition), "error", err->text);
+}
+
+static void set_readable(struct worker *self, struct slot *slot)
+{
+    if (slot->unreadable) complaints_drop(&self->complaints, COMPLAINT_UNREADABLE, slots_topic(self, slot->topic), slot->partition);
+    slot->unreadable = false;
 }
 
 void slots_remove(struct worker *self, struct slot *slot)
 {
     slots_calm(self, slot);
-    complain(self, &slot->unreadable, false);
+    set_readable(self, slot);
     lag_close(slot);
     positions_drop(&self->positions, slot->id);
     *slot = self->slots[--self->slot_count];
@@ -99,10 +96,15 @@ static void look_at_partitions(struct worker *self)
     struct err err;
     for (uint32_t i = 0; i < self->slot_count; i++) {
         struct slot *slot = &self->slots[i];
-        enum status status = self->stream->ops->trouble(self->stream, slots_topic(self, slot->topic), slot->partition, &err);
-        if (complain(self, &slot->unreadable, status != OK) && status != OK)
-            log_warn(self->params->log, component, "a partition cannot be read; trying again", "topic", slots_topic(self, slot->topic),
-                     "partition", log_number(slot->partition), "error", err.text);
+        const char *topic = slots_topic(self, slot->topic);
+        if (self->stream->ops->trouble(self->stream, topic, slot->partition, &err) == OK) {
+            set_readable(self, slot);
+            continue;
+        }
+        slot->unreadable = true;
+        if (complaints_put(&self->complaints, COMPLAINT_UNREADABLE, topic, slot->partition, err.text))
+            log_warn(self->params->log, component, "a partition cannot be read; trying again", "topic", topic, "partition",
+                     log_number(slot->partition), "error", err.text);
     }
 }
 
@@ -119,15 +121,16 @@ static void look_at_topics(struct worker *self)
     const char *const *topics;
     uint32_t count = pipeline_topics(self->pipeline, &topics);
     struct err err;
-    enum status status = OK;
-    for (uint32_t i = 0; i < count && status == OK; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         struct stream_watermarks marks;
-        if (has_slot(self, i)) continue;
-        status = self->stream->ops->watermarks(self->stream, topics[i], 0, &marks, &err);
-        if (status != OK && complain(self, &self->topic_lost, true))
+        if (has_slot(self, i) || self->stream->ops->watermarks(self->stream, topics[i], 0, &marks, &err) == OK) {
+            complaints_drop(&self->complaints, COMPLAINT_LOST, topics[i], 0);
+            continue;
+        }
+        if (complaints_put(&self->complaints, COMPLAINT_LOST, topics[i], 0, err.text))
             log_warn(self->params->log, component, "a topic cannot be read; trying again", "topic", topics[i], "error", err.text);
+        return; // each may take its time to answer
     }
-    if (status == OK) complain(self, &self->topic_lost, false);
 }
 
 void slots_look(struct worker *self)

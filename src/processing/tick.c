@@ -14,9 +14,12 @@
 enum { HIDDEN_TOPIC, HIDDEN_PARTITION, HIDDEN_OFFSET, HIDDEN_TIMESTAMP, HIDDEN_KEY, HIDDEN_SCHEMA_ID, HIDDEN_COLUMNS };
 
 static const struct row_column hidden_columns[HIDDEN_COLUMNS] = {
-    [HIDDEN_TOPIC] = {"_topic", COLUMN_TEXT, false, true},    [HIDDEN_PARTITION] = {"_partition", COLUMN_INT64, false, true},
-    [HIDDEN_OFFSET] = {"_offset", COLUMN_INT64, false, true}, [HIDDEN_TIMESTAMP] = {"_timestamp", COLUMN_TIMESTAMP, false, true},
-    [HIDDEN_KEY] = {"_key", COLUMN_TEXT, false, true},        [HIDDEN_SCHEMA_ID] = {"_schema_id", COLUMN_INT64, false, true},
+    [HIDDEN_TOPIC] = {.name = "_topic", .type = COLUMN_TEXT, .hidden = true},
+    [HIDDEN_PARTITION] = {.name = "_partition", .type = COLUMN_INT64, .hidden = true},
+    [HIDDEN_OFFSET] = {.name = "_offset", .type = COLUMN_INT64, .hidden = true},
+    [HIDDEN_TIMESTAMP] = {.name = "_timestamp", .type = COLUMN_TIMESTAMP, .hidden = true},
+    [HIDDEN_KEY] = {.name = "_key", .type = COLUMN_TEXT, .hidden = true},
+    [HIDDEN_SCHEMA_ID] = {.name = "_schema_id", .type = COLUMN_INT64, .hidden = true},
 };
 
 enum { MAX_PLANS = 256 }; // writer schemas per topic; beyond that the oldest is compiled anew

@@ -70,11 +70,34 @@ enum status worker_reload(struct worker *self, const struct config *config, stru
     struct pipeline *pipeline;
     TRY(pipeline_new(&pipeline, &params, err));
     struct worker_change *change = memory_new(1, sizeof *change);
-    *change = (struct worker_change){config, pipeline};
+    *change = (struct worker_change){config, pipeline, false};
     change = atomic_exchange(&self->next, change);
     if (change) pipeline_free(change->pipeline);
     free(change);
     return OK;
+}
+
+enum status worker_adapt(struct worker *self, const struct pipeline *pipeline, uint32_t table, struct err *err)
+{
+    struct pipeline_params params = {self->config, self->registry, self->sink};
+    struct pipeline *made;
+    struct row_type *now;
+    struct arena arena;
+    const char *const *names;
+    pipeline_tables(pipeline, &names);
+    arena_init(&arena, 4096);
+    enum status status = self->sink->ops->table(self->sink, names[table], &arena, &now, err);
+    bool altered = status == OK && !pipeline_fits(pipeline, table, now);
+    arena_fini(&arena);
+    if (altered) status = pipeline_new(&made, &params, err);
+    if (!altered || status != OK) return status;
+    struct worker_change *change = memory_new(1, sizeof *change), *none = NULL;
+    *change = (struct worker_change){self->config, made, true};
+    if (!atomic_compare_exchange_strong(&self->next, &none, change)) { // what waits already is of a newer configuration
+        free(change);
+        pipeline_free(made);
+    }
+    return err_set(err, REJECT, ERR_STORAGE, "table %s was altered just now; its routes are compiled anew", names[table]);
 }
 
 static bool same_topics(const struct pipeline *a, const struct pipeline *b)
@@ -90,8 +113,11 @@ bool worker_take_change(struct worker *self)
 {
     struct worker_change *change = atomic_exchange(&self->next, NULL);
     if (!change) return false;
+    log_info(self->params->log, "processing", change->altered ? "a table was altered; the routes fit it anew" : "the routes were changed");
     struct pipeline *former = self->pipeline;
     bool other_topics = !same_topics(former, change->pipeline);
+    while (other_topics && self->slot_count) slots_remove(self, self->slots);
+    if (other_topics) complaints_clear(&self->complaints);
     free_jobs(self);
     self->pipeline = change->pipeline;
     self->config = change->config;
@@ -129,6 +155,7 @@ void worker_close(struct worker *self)
     free_jobs(self);
     job_fini(&self->claim_job);
     for (uint32_t i = 0; i < self->slot_count; i++) lag_close(&self->slots[i]);
+    complaints_fini(&self->complaints);
     free(self->slots);
     free(self->keep);
     positions_fini(&self->positions);

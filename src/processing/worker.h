@@ -12,6 +12,7 @@
 
 #include "base/halt.h"
 #include "base/queue.h"
+#include "processing/complaints.h"
 #include "processing/job.h"
 #include "processing/process.h"
 #include "streaming/stream.h"
@@ -44,15 +45,16 @@ struct slot {
     int64_t last_timestamp_us;  // while checking: identity of the last stored record
     uint32_t last_crc;          //
     int64_t retry_ns, retry_ms; // the next try to claim it, and the wait before
-    bool complained;            // something is wrong with it, and it was said
+    bool complained;            // something is wrong with it, as is noted in the complaints
     bool held;                  // its next record has a schema that cannot be had now
-    bool unreadable;            // the stream cannot read it now, and it was said
+    bool unreadable;            // the stream cannot read it now: the same
 };
 
-// Changed routes.
+// Changed routes, or the same for a table that was altered.
 struct worker_change {
     const struct config *config;
     struct pipeline *pipeline;
+    bool altered;
 };
 
 struct worker {
@@ -65,7 +67,7 @@ struct worker {
     bool running;
 
     // The reader's. While no job is with the writer, also all of the writer's.
-    const struct config *config; // whose routes the pipeline has
+    const struct config *config; // whose routes the pipeline has; does not change while the writer has a job
     struct stream *stream;
     struct pipeline *pipeline;
     struct job jobs[WORKER_JOBS], claim_job;
@@ -84,7 +86,6 @@ struct worker {
     bool hint_due;
     int64_t check_ns; // when it is looked whether the partitions are still this worker's
     int64_t look_ns;  // when it is looked for what the stream cannot read
-    bool topic_lost;  // a topic cannot be read, and it was said
     uint64_t backlog; // what waited when the first partitions were claimed
 
     // The writer's.
@@ -101,7 +102,7 @@ struct worker {
     atomic_bool collecting;      // the reader waits for the writer and for records at once
     atomic_bool settled;         // everything that the group gave at first is being read
     atomic_bool store_down, stream_down;
-    atomic_int complaints; // partitions that cannot be worked on now
+    struct complaints complaints; // what cannot be worked on now
 };
 
 // Opens everything and joins nothing yet. RETRY: something is not there yet, call again.
@@ -109,7 +110,10 @@ enum status worker_open(struct worker *worker, struct err *err) MUST_CHECK;
 void worker_run(struct worker *worker);
 // Compiles the routes of `config`, with another thread's sink, for the reader to take up. Any thread.
 enum status worker_reload(struct worker *worker, const struct config *config, struct sink *sink, struct err *err) MUST_CHECK;
-// Takes them up. The reader's, while it has all jobs. True when other topics are to be read than before.
+// When that table is not what `pipeline` was compiled for, compiles the routes anew, for the reader to take up, and says so: REJECT.
+// FATAL: they cannot be compiled. The writer's, while it has a job.
+enum status worker_adapt(struct worker *worker, const struct pipeline *pipeline, uint32_t table, struct err *err) MUST_CHECK;
+// Takes them up. The reader's, while it has all jobs. True when other topics are to be read than before: then it has no slots any more.
 bool worker_take_change(struct worker *worker);
 void worker_join(struct worker *worker); // waits for the end of its threads
 void worker_close(struct worker *worker);

@@ -7,6 +7,7 @@
 #include "avro/framing.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "processing/preflight.h"
 #include "processing/worker.h"
 
 static const char component[] = "processing";
@@ -180,6 +181,18 @@ static void lose(struct job *unit, struct job *job, struct positions *owned, enu
     job_cut(unit, id);
 }
 
+// A table does not take the rows. Where the routes do not fit it any more, `err` becomes what a start would say; where they do, but it is
+// not the table that they were compiled for, they are compiled anew.
+static void look_again(struct worker *self, const struct job *job, uint32_t table, struct err *err)
+{
+    const char *const *names;
+    struct err why;
+    pipeline_tables(job->pipeline, &names);
+    enum status status = preflight_table(self->config, names[table], self->sink, &why);
+    if (status == OK) status = worker_adapt(self, job->pipeline, table, &why);
+    if (status == FATAL || status == REJECT) *err = why;
+}
+
 // A table cannot be written to: the topics whose records lead there wait, the rest goes on.
 static void pause_topics(struct worker *self, struct job *unit, struct job *job, uint32_t table, const struct err *err)
 {
@@ -325,7 +338,10 @@ static enum status write_unit(struct worker *self, struct job *unit, struct job 
                 if (!single) return AGAIN;
                 TRY(quarantine_only(self, unit, "constraint", err));
                 break;
-            case SINK_FAULT_TABLE: pause_topics(self, unit, job, fault.table, err); break;
+            case SINK_FAULT_TABLE:
+                look_again(self, job, fault.table, err);
+                pause_topics(self, unit, job, fault.table, err);
+                break;
             case SINK_FAULT_NONE:
             case SINK_FAULT_FENCED: return FATAL;
             }

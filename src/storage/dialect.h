@@ -16,5 +16,11 @@ const char *dialect_patience(const struct sink *sink);
 
 // "fdp_target": the partitions with the offset from which on they are meant, as a WITH clause: (source, from_offset).
 void dialect_append_targets(struct buf *sql, const int64_t *sources, const int64_t *offsets, uint32_t count);
+// "fdp_meant": the ranges as a WITH clause: (source, first_offset, end_offset).
+void dialect_append_ranges(struct buf *sql, const struct sink_range *ranges, uint32_t count);
+
+// A query for the names of all tables, but the quarantine, whose rows say which record they were made of; of those that may be read. (What
+// may not be read was never written to either: writing needs a look at the table's columns.)
+const char *dialect_tables(const struct sink *sink);
 
 #endif

@@ -31,7 +31,8 @@ enum { TYPES = sizeof types / sizeof *types };
 
 struct attribute {
     const char *name, *type_name;
-    int type; // index in types, or -1
+    int type;      // index in types, or -1
+    char category; // of the type, as the server has it
     bool not_null, has_default;
     bool automatic; // generated or an identity: the server gives its values
 };
@@ -76,7 +77,7 @@ static enum status check_kind(const char *name, const PGresult *rows, struct err
 
 static const char look_sql[] =
     "SELECT c.relkind, c.relpersistence, a.attname, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END,"
-    " format_type(a.atttypid, a.atttypmod), a.attnotnull OR t.typnotnull, a.atthasdef, a.attidentity <> '' OR a.attgenerated <> ''"
+    " format_type(a.atttypid, a.atttypmod), a.attnotnull OR t.typnotnull, a.atthasdef, a.attidentity <> '' OR a.attgenerated <> '', t.typcategory"
     " FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
     " LEFT JOIN pg_type t ON t.oid = a.atttypid WHERE c.oid = to_regclass(quote_ident($1)) ORDER BY a.attnum";
 
@@ -89,14 +90,15 @@ static enum status look(struct postgres *self, const char *name, struct arena *a
     *out = (struct relation){.name = name, .count = status == OK ? (uint32_t)PQntuples(rows) : 0};
     out->attributes = arena_calloc(arena, out->count, sizeof *out->attributes);
     for (uint32_t i = 0; i < out->count; i++) {
-        const char *cells[8];
-        for (int c = 2; c < 8; c++) cells[c] = PQgetvalue(rows, (int)i, c);
+        const char *cells[9];
+        for (int c = 2; c < 9; c++) cells[c] = PQgetvalue(rows, (int)i, c);
         out->attributes[i] = (struct attribute){.name = arena_copy(arena, cells[2], strlen(cells[2])),
                                                 .type = type_of(cells[3]),
                                                 .type_name = arena_copy(arena, cells[4], strlen(cells[4])),
                                                 .not_null = *cells[5] == 't',
                                                 .has_default = *cells[6] == 't',
-                                                .automatic = *cells[7] == 't'};
+                                                .automatic = *cells[7] == 't',
+                                                .category = *cells[8]};
     }
     PQclear(rows);
     return status;
@@ -114,20 +116,40 @@ static bool is_provenance(const char *name)
     return !strcmp(name, "_source") || !strcmp(name, "_offset");
 }
 
+// The nearest type that can be written.
+static const char *type_instead(const struct attribute *attribute)
+{
+    switch (attribute->category) {
+    case 'N': return "double precision";
+    case 'D': return "timestamptz";
+    default: return "text";
+    }
+}
+
 static enum status check_types(const struct relation *relation, struct err *err)
 {
     for (uint32_t i = 0; i < relation->count; i++) {
         const struct attribute *attribute = &relation->attributes[i];
+        const char *instead = type_instead(attribute);
         if (attribute->type < 0 && !attribute->automatic)
             return err_set(
                 err, REJECT, ERR_STORAGE,
-                "column %s of table %s is of type %s, which cannot be written; the types are text, double precision, real, bigint,"
-                " integer, smallint, boolean, timestamptz, timestamp and bytea",
-                attribute->name, relation->name, attribute->type_name);
+                "column %s of table %s is of type %s, which cannot be written; run: ALTER TABLE \"%s\" ALTER COLUMN \"%s\" TYPE %s USING"
+                " \"%s\"::%s; the types are text, double precision, real, bigint, integer, smallint, boolean, timestamptz, timestamp and"
+                " bytea",
+                attribute->name, relation->name, attribute->type_name, relation->name, attribute->name, instead, attribute->name, instead);
     }
     return find(relation, "_source") && find(relation, "_offset")
              ? OK
              : err_set(err, REJECT, ERR_STORAGE, no_provenance, relation->name, relation->name);
+}
+
+static struct row_column row_column_of(const struct attribute *attribute)
+{
+    return (struct row_column){.name = attribute->name,
+                               .type = types[attribute->type].type,
+                               .flag = types[attribute->type].form == FORM_BOOL,
+                               .declared = attribute->type_name};
 }
 
 enum status postgres_table(struct sink *sink, const char *name, struct arena *arena, struct row_type **out, struct err *err)
@@ -142,8 +164,8 @@ enum status postgres_table(struct sink *sink, const char *name, struct arena *ar
     for (uint32_t i = 0; i < relation.count; i++) {
         const struct attribute *attribute = &relation.attributes[i];
         if (is_provenance(attribute->name) || attribute->automatic) continue;
-        columns[count++] = (struct row_column){
-            .name = attribute->name, .type = types[attribute->type].type, .required = attribute->not_null && !attribute->has_default};
+        columns[count] = row_column_of(attribute);
+        columns[count++].required = attribute->not_null && !attribute->has_default;
     }
     *out = arena_alloc(arena, sizeof **out);
     **out = (struct row_type){arena_copy(arena, name, strlen(name)), count, columns};
@@ -192,7 +214,20 @@ static const char *type_to_add(enum column_type type)
     return "text";
 }
 
-static enum status add_column(struct postgres_plan *plan, const struct relation *relation, uint32_t column, struct err *err)
+static enum status refuse_type(struct postgres *self, const struct relation *relation, const struct row_column *there,
+                               enum column_type type, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql, ERR_TEXT_BYTES / 2);
+    sink_append_retype(&sql, &self->sink, relation->name, there, type);
+    err_set(err, REJECT, ERR_STORAGE, "column %s of table %s is of type %s now, and the rows have a value of type %s; run: %.*s",
+            there->name, relation->name, there->declared, column_type_name(type), SLICE_ARG(buf_slice(&sql)));
+    buf_fini(&sql);
+    return REJECT;
+}
+
+static enum status add_column(struct postgres *self, struct postgres_plan *plan, const struct relation *relation, uint32_t column,
+                              struct err *err)
 {
     const char *name = plan->type.columns[column].name;
     enum column_type type = plan->type.columns[column].type;
@@ -203,11 +238,13 @@ static enum status add_column(struct postgres_plan *plan, const struct relation 
     if (attribute->automatic)
         return err_set(err, REJECT, ERR_STORAGE, "column %s of table %s is given by the server and cannot be written", name,
                        relation->name);
-    if (attribute->type < 0 || types[attribute->type].type != type)
-        return err_set(
-            err, REJECT, ERR_STORAGE,
-            "column %s of table %s is of type %s now, and the rows have a value of type %s; start the worker again to use the new type",
-            name, relation->name, attribute->type_name, column_type_name(type));
+    if (attribute->type < 0)
+        return err_set(err, REJECT, ERR_STORAGE,
+                       "column %s of table %s is of type %s now, which cannot be written; run: ALTER TABLE \"%s\""
+                       " ALTER COLUMN \"%s\" TYPE %s USING \"%s\"::%s",
+                       name, relation->name, attribute->type_name, relation->name, name, type_to_add(type), name, type_to_add(type));
+    struct row_column there = row_column_of(attribute);
+    if (there.type != type || (there.flag && !plan->type.columns[column].flag)) return refuse_type(self, relation, &there, type, err);
     plan->all[plan->all_count++] = (struct postgres_field){.form = types[attribute->type].form,
                                                            .column = (int32_t)column,
                                                            .name = name,
@@ -242,9 +279,9 @@ static enum status add_provenance(struct postgres_plan *plan, const struct relat
     return OK;
 }
 
-static enum status add_columns(struct postgres_plan *plan, const struct relation *relation, struct err *err)
+static enum status add_columns(struct postgres *self, struct postgres_plan *plan, const struct relation *relation, struct err *err)
 {
-    for (uint32_t i = 0; i < plan->type.column_count; i++) TRY(add_column(plan, relation, i, err));
+    for (uint32_t i = 0; i < plan->type.column_count; i++) TRY(add_column(self, plan, relation, i, err));
     TRY(check_others(plan, relation, err));
     TRY(add_provenance(plan, relation, "_source", FIELD_SOURCE, err));
     return add_provenance(plan, relation, "_offset", FIELD_OFFSET, err);
@@ -256,6 +293,7 @@ static void copy_type(struct postgres_plan *plan, const struct row_type *type)
     for (uint32_t i = 0; i < type->column_count; i++) {
         columns[i] = type->columns[i];
         columns[i].name = arena_copy(&plan->arena, columns[i].name, strlen(columns[i].name));
+        columns[i].declared = NULL; // not needed, and not ours
     }
     plan->type = (struct row_type){plan->table, type->column_count, columns};
     plan->all = arena_calloc(&plan->arena, type->column_count + 2, sizeof *plan->all);
@@ -296,7 +334,7 @@ static enum status make(struct postgres *self, const struct sink_table *table, s
         status = prepared;
     }
     if (status == OK) status = look(self, plan->table, &plan->arena, &relation, err);
-    if (status == OK) status = add_columns(plan, &relation, err);
+    if (status == OK) status = add_columns(self, plan, &relation, err);
     if (status == OK && prepared != OK) status = err_set(err, REJECT, ERR_STORAGE, "%s", why.text);
     if (status != OK) plan_fini(plan);
     return status;

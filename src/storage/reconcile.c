@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "base/buf.h"
+#include "storage/dialect.h"
 
 bool reconcile_holds(const struct reconcile_partition *partition, bool deep)
 {
@@ -63,7 +63,10 @@ static const char counted_sql[] =
 static void append_deep(struct buf *sql, const char *const *tables, uint32_t table_count)
 {
     buf_append_text(sql, "WITH located AS (SELECT _source, _offset, 0 AS stored FROM fdp_quarantine WHERE state <> 'redriven'");
-    for (uint32_t i = 0; i < table_count; i++) buf_printf(sql, " UNION ALL SELECT _source, _offset, 1 FROM \"%s\"", tables[i]);
+    for (uint32_t i = 0; i < table_count; i++) {
+        buf_append_text(sql, " UNION ALL SELECT _source, _offset, 1 FROM ");
+        dialect_append_name(sql, tables[i]);
+    }
     buf_append(sql, counted_sql, sizeof counted_sql);
 }
 

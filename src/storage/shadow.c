@@ -96,7 +96,7 @@ struct comparison {
     const char *name;
     const char *const *tables;
     uint32_t table_count;
-    const struct shadow_range *ranges;
+    const struct sink_range *ranges;
     uint32_t range_count;
     const struct row_type *type;
     struct buf sql;
@@ -129,11 +129,8 @@ static void append_sides(struct comparison *self)
 {
     struct buf *sql = &self->sql;
     buf_reset(sql);
-    buf_append_text(sql, "WITH fdp_meant (source, first_offset, end_offset) AS (VALUES ");
-    for (uint32_t i = 0; i < self->range_count; i++)
-        buf_printf(sql, "%s(%lld, %lld, %lld)", i ? ", " : "", (long long)self->ranges[i].source, (long long)self->ranges[i].from_offset,
-                   (long long)self->ranges[i].to_offset);
-    buf_append_text(sql, "), fdp_live (source, at");
+    dialect_append_ranges(sql, self->ranges, self->range_count);
+    buf_append_text(sql, ", fdp_live (source, at");
     append_columns(sql, "l", self->type->column_count);
     buf_append_text(sql, ") AS (");
     for (uint32_t i = 0; i < self->table_count; i++) {
@@ -233,7 +230,7 @@ static enum status compare_all(struct comparison *self, struct shadow_compared *
 }
 
 enum status shadow_compare(struct sink *sink, const char *name, const char *const *tables, uint32_t table_count,
-                           const struct shadow_range *ranges, uint32_t range_count, uint32_t examples, shadow_fn *each, void *context,
+                           const struct sink_range *ranges, uint32_t range_count, uint32_t examples, shadow_fn *each, void *context,
                            struct shadow_compared *out, struct err *err)
 {
     struct arena arena;

@@ -9,11 +9,6 @@
 // are there are removed; without it they are REJECT / ERR_STORAGE, as is a table with other columns.
 enum status shadow_make(struct sink *sink, const char *name, const char *like, bool empty_it, struct err *err) MUST_CHECK;
 
-// The offsets of a partition that are compared.
-struct shadow_range {
-    int64_t source, from_offset, to_offset; // up to, not with, to_offset
-};
-
 enum shadow_kind {
     SHADOW_MISSING,   // in a live table, not in the shadow
     SHADOW_EXTRA,     // in the shadow alone
@@ -31,7 +26,7 @@ typedef void shadow_fn(void *context, enum shadow_kind kind, int64_t source, int
 
 // Compares the shadow with the rows of all `tables` together, which have the same columns, within the ranges, by (_source, _offset).
 enum status shadow_compare(struct sink *sink, const char *name, const char *const *tables, uint32_t table_count,
-                           const struct shadow_range *ranges, uint32_t range_count, uint32_t examples, shadow_fn *each, void *context,
+                           const struct sink_range *ranges, uint32_t range_count, uint32_t examples, shadow_fn *each, void *context,
                            struct shadow_compared *out, struct err *err) MUST_CHECK;
 
 // True when rows of the one fit into the other: the same columns with the same types, in the same order.

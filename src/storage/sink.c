@@ -5,13 +5,13 @@
 #include <string.h>
 
 static const struct row_column reject_columns[REJECT_COLUMNS] = {
-    [REJECT_KEY] = {"key", COLUMN_BYTES, false, false},
-    [REJECT_VALUE] = {"value", COLUMN_BYTES, false, false},
-    [REJECT_HEADERS] = {"headers", COLUMN_BYTES, false, false},
-    [REJECT_TIMESTAMP] = {"timestamp", COLUMN_TIMESTAMP, false, false},
-    [REJECT_SCHEMA_ID] = {"schema_id", COLUMN_INT64, false, false},
-    [REJECT_RULE] = {"rule", COLUMN_TEXT, true, false},
-    [REJECT_ERROR] = {"error", COLUMN_TEXT, true, false},
+    [REJECT_KEY] = {.name = "key", .type = COLUMN_BYTES},
+    [REJECT_VALUE] = {.name = "value", .type = COLUMN_BYTES},
+    [REJECT_HEADERS] = {.name = "headers", .type = COLUMN_BYTES},
+    [REJECT_TIMESTAMP] = {.name = "timestamp", .type = COLUMN_TIMESTAMP},
+    [REJECT_SCHEMA_ID] = {.name = "schema_id", .type = COLUMN_INT64},
+    [REJECT_RULE] = {.name = "rule", .type = COLUMN_TEXT, .required = true},
+    [REJECT_ERROR] = {.name = "error", .type = COLUMN_TEXT, .required = true},
 };
 
 const struct row_type reject_row_type = {"reject", REJECT_COLUMNS, reject_columns};

@@ -6,6 +6,7 @@
 #ifndef FDP_STORAGE_SINK_H
 #define FDP_STORAGE_SINK_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -29,6 +30,11 @@ struct sink_partition {
     int64_t stored, quarantined, filtered, skipped;
     int64_t last_timestamp_us; // identity of the record at next_offset - 1: its timestamp ...
     uint32_t last_crc;         // ... and CRC-32 of key and value; both 0 while nothing was read
+};
+
+// A stretch of a partition's offsets: up to, not with, to_offset.
+struct sink_range {
+    int64_t source, from_offset, to_offset;
 };
 
 // How far one partition moves in a write.
@@ -138,5 +144,8 @@ void sink_close(struct sink *sink);
 
 // A type of column in the store's own SQL, as ALTER TABLE wants it.
 const char *sink_type_name(const struct sink *sink, enum column_type type);
+// Appends the statement that makes a column of a table one of another type, with its values.
+void sink_append_retype(struct buf *sql, const struct sink *sink, const char *table, const struct row_column *column,
+                        enum column_type wanted);
 
 #endif

@@ -120,13 +120,19 @@ static enum status need_asker(struct kafka *kafka, struct err *err)
     return err_set(err, FATAL, ERR_CONFIG, "streaming.kafka: %s", text);
 }
 
+// What is sought is not read yet: the client hears of it with the next poll.
+static bool reads(const struct kafka_consumer *consumer)
+{
+    for (uint32_t i = 0; i < consumer->partition_count; i++)
+        if (consumer->partitions[i]->reading != KAFKA_IDLE && consumer->partitions[i]->reading != KAFKA_SOUGHT) return true;
+    return false;
+}
+
 // A question to a broker waits behind the fetch that a reading client has open there, half a second when nothing comes: then another one
-// asks, which has connections of its own.
+// asks, which has connections of its own. A worker that gets all its partitions at once never needs it.
 enum status kafka_client(struct kafka *kafka, rd_kafka_t **out, struct err *err)
 {
-    bool reads = false;
-    for (uint32_t i = 0; i < kafka->consumer.partition_count; i++) reads = reads || kafka->consumer.partitions[i]->reading != KAFKA_IDLE;
-    if (reads && !kafka->producer.client) TRY(need_asker(kafka, err));
+    if (reads(&kafka->consumer) && !kafka->producer.client) TRY(need_asker(kafka, err));
     if (!kafka->producer.client && !kafka->asker) TRY(kafka_consumer_need(kafka, NULL, err));
     *out = kafka->producer.client ? kafka->producer.client : kafka->asker ? kafka->asker : kafka->consumer.client;
     return OK;

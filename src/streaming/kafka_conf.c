@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Kafka client's properties: those that exactness depends on, our defaults for others, and what the configuration adds.
+#include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "streaming/kafka.h"
@@ -141,6 +143,29 @@ static enum status put_configured(const struct kafka *kafka, const struct config
     return put(kafka->producer_conf, pair->name, pair->value, err);
 }
 
+// Kerberos is what librdkafka leaves to Cyrus SASL, which loads its plugins with the first client of the process: all of them, with a
+// Berkeley DB among them, for half a megabyte. Where Kerberos is not asked for, it is told that there are none.
+static bool wants_kerberos(const rd_kafka_conf_t *conf)
+{
+    char protocol[32], mechanism[64];
+    size_t protocol_size = sizeof protocol, mechanism_size = sizeof mechanism;
+    if (rd_kafka_conf_get(conf, "security.protocol", protocol, &protocol_size) != RD_KAFKA_CONF_OK) return true;
+    if (rd_kafka_conf_get(conf, "sasl.mechanisms", mechanism, &mechanism_size) != RD_KAFKA_CONF_OK) return true;
+    return !strncmp(protocol, "sasl", 4) && !strcmp(mechanism, "GSSAPI");
+}
+
+static pthread_once_t plugins_once = PTHREAD_ONCE_INIT;
+
+// As sasl_set_path(SASL_PATH_TYPE_PLUGIN, ""), of a library that is there only when librdkafka was built with it.
+static void leave_plugins(void)
+{
+    enum { PLUGIN_PATH = 0 };
+    int (*set_path)(int type, char *path);
+    char nowhere[] = "";
+    *(void **)&set_path = dlsym(RTLD_DEFAULT, "sasl_set_path");
+    if (set_path) set_path(PLUGIN_PATH, nowhere);
+}
+
 enum status kafka_conf_make(struct kafka *kafka, const struct config *config, struct err *err)
 {
     kafka->consumer_conf = rd_kafka_conf_new();
@@ -148,6 +173,7 @@ enum status kafka_conf_make(struct kafka *kafka, const struct config *config, st
     TRY(put_table(kafka, defaults, sizeof defaults / sizeof *defaults, err));
     for (uint32_t i = 0; i < config->streaming.kafka.count; i++) TRY(put_configured(kafka, &config->streaming.kafka.items[i], err));
     TRY(put_table(kafka, fixed, sizeof fixed / sizeof *fixed, err));
+    if (!wants_kerberos(kafka->consumer_conf)) pthread_once(&plugins_once, leave_plugins);
     rd_kafka_conf_t *both[] = {kafka->consumer_conf, kafka->producer_conf};
     for (int i = 0; i < 2; i++) {
         TRY(put(both[i], "bootstrap.servers", kafka->brokers, err));

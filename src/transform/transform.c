@@ -222,6 +222,24 @@ enum status transform_new(const struct row_type *input, const struct transform_r
     return OK;
 }
 
+bool transform_named(const struct transform *self, uint32_t route, uint32_t number, uint32_t *from, uint32_t *to)
+{
+    const struct plan *plan = &self->plans[route];
+    if (number < plan->copy_count) {
+        *from = plan->copies[number].from;
+        *to = plan->copies[number].to;
+        return true;
+    }
+    number -= plan->copy_count;
+    for (uint32_t i = 0; i < plan->made_count; i++) {
+        if (plan->made[i].computed || number--) continue;
+        *from = plan->made[i].from;
+        *to = plan->made[i].to;
+        return true;
+    }
+    return false;
+}
+
 void transform_free(struct transform *self)
 {
     if (!self) return;

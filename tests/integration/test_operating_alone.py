@@ -95,6 +95,58 @@ def test_reset_afresh_wants_another_topic(pipe):
     assert done.returncode == 5 and "it is the same topic still" in done.stderr and pipe.all_rows() == before
 
 
+def routes(stocks):
+    """The three topics, those of stocks to that table."""
+    return ["--set", f"processing.routes=[{{topic: tickers.stocks, table: {stocks}}}, {{topic: tickers.crypto, table: crypto}},"
+            " {topic: tickers.currency, table: currency}]"]
+
+
+def test_reset_names_rows_that_earlier_routes_have_stored_elsewhere(pipe):
+    pipe.up("1s")
+    later, to_earliest = routes("later"), ["groups", "reset", "processing", "--to", "earliest"]
+    first = len(pipe.rows("stocks"))
+    pipe("replay", "--from", "2001-01-01", "--to", "2001-01-02", "--into", "later")  # a table that is made like the live one
+    pipe.produce("tickers.stocks", *[TICK | {"id": name} for name in ("A", "B", "C")])
+    pipe.work(*later)
+    pipe("replay", "--from", "2001-01-01", "--to", "2100-01-01", "--into", "copies", "--topic", "tickers.stocks", *later)
+    tables = ("stocks", "later", "copies", "crypto", "currency")
+    before = {table: pipe.rows(table) for table in tables}
+    assert [len(before[table]) for table in tables[:3]] == [first, 3, first + 3]
+
+    # What does not add up is explained, and adds up once it is told.
+    done = pipe.run("reconcile", "--deep", *later)
+    assert done.returncode == 1 and f"copies ({first}), stocks ({first})" in done.stderr and "--also copies,stocks" in done.stderr
+    pipe("reconcile", "--deep", "--also", "stocks", *later)
+    assert "did you mean \"stocks\"" in pipe.run("reconcile", "--deep", "--also", "stoks", *later).stderr
+
+    # The move is not made before somebody has said what those rows are.
+    done = pipe.run(*to_earliest, *later)
+    assert done.returncode == 1 and f"stocks ({first})" in done.stderr and "--leave-others" in done.stderr, done.stderr
+    plan = [p for p in pipe.json(*to_earliest, *later, "--topic", "tickers.stocks", code=1)]
+    assert sum(p["rows_removed"] for p in plan) == 3 and sum(p["rows_elsewhere"] for p in plan) == 2 * first
+    done = pipe.run(*to_earliest, "--yes", *later)
+    assert done.returncode == 6 and f"stocks ({first})" in done.stderr, done.stderr
+    assert {table: pipe.rows(table) for table in tables} == before
+
+    # They are removed with the others: nothing is there twice. What has its row among those that are removed is a copy, and left.
+    plan = pipe.json(*to_earliest, "--topic", "tickers.stocks", "--also", "stocks", *later)
+    assert sum(p["rows_removed"] for p in plan) == first + 3 and all(p["rows_elsewhere"] == 0 for p in plan)
+    done = pipe.run(*to_earliest, "--also", "stocks", "--yes", *later)
+    assert done.returncode == 0 and f"copies, to which no route leads now, has {first + 3} rows" in done.stderr, done.stderr
+    assert all(not pipe.rows(table) for table in tables if table != "copies")
+    pipe.work(*later)
+    after = {table: pipe.rows(table) for table in tables}
+    assert after == before | {"stocks": {}, "later": after["later"]} and len(after["later"]) == first + 3
+    pipe("reconcile", "--deep", *later)
+
+    # Or they stay, beside the new ones.
+    done = pipe.run(*to_earliest, "--topic", "tickers.stocks", "--leave-others", "--yes")
+    assert done.returncode == 0 and f"later, to which no route leads now, has {first + 3} rows" in done.stderr, done.stderr
+    pipe.work()
+    assert len(pipe.rows("stocks")) == len(pipe.rows("later")) == first + 3
+    pipe.sums()
+
+
 def test_reconcile_counts_the_rows_of_routed_topics(pipe):
     pipe.up("1s")
     only = ["--set", "processing.routes=[{topic: tickers.stocks, table: stocks}]"]

@@ -14,14 +14,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { ROWS = 4, OUTPUT_COLUMNS = 5 };
 
 static const struct row_column tick_columns[] = {
-    {"id", COLUMN_TEXT, true, false},           {"price", COLUMN_DOUBLE, true, false}, {"time", COLUMN_TIMESTAMP, true, false},
-    {"quote_type", COLUMN_INT64, false, false}, {"raw", COLUMN_BYTES, false, false},   {"_topic", COLUMN_TEXT, false, true},
+    {.name = "id", .type = COLUMN_TEXT, .required = true},
+    {.name = "price", .type = COLUMN_DOUBLE, .required = true},
+    {.name = "time", .type = COLUMN_TIMESTAMP, .required = true},
+    {.name = "quote_type", .type = COLUMN_INT64},
+    {.name = "raw", .type = COLUMN_BYTES},
+    {.name = "_topic", .type = COLUMN_TEXT, .hidden = true},
 };
 static const struct row_type tick_type = {"tick", 6, tick_columns};
 
 static const struct row_column output_columns[OUTPUT_COLUMNS] = {
-    {"n", COLUMN_INT64, false, false}, {"d", COLUMN_DOUBLE, false, false},     {"t", COLUMN_TEXT, false, false},
-    {"b", COLUMN_BYTES, false, false}, {"ts", COLUMN_TIMESTAMP, false, false},
+    {.name = "n", .type = COLUMN_INT64}, {.name = "d", .type = COLUMN_DOUBLE},     {.name = "t", .type = COLUMN_TEXT},
+    {.name = "b", .type = COLUMN_BYTES}, {.name = "ts", .type = COLUMN_TIMESTAMP},
 };
 static const struct row_type output_type = {"output", OUTPUT_COLUMNS, output_columns};
 

@@ -84,9 +84,12 @@ static void test_decode_row_type(void **state)
                      OK);
     struct row_type *type;
     assert_ok(avro_row_type(codec.writer, "tick", &codec.arena, &type, &codec.err), &codec.err);
-    static const struct row_column expected[] = {{"a", COLUMN_INT64, true, false}, {"b", COLUMN_TEXT, false, false},
-                                                 {"c", COLUMN_TEXT, false, false}, {"d", COLUMN_TEXT, false, false},
-                                                 {"e", COLUMN_TEXT, true, false},  {"g", COLUMN_TEXT, true, false}};
+    static const struct row_column expected[] = {{.name = "a", .type = COLUMN_INT64, .required = true},
+                                                 {.name = "b", .type = COLUMN_TEXT},
+                                                 {.name = "c", .type = COLUMN_TEXT},
+                                                 {.name = "d", .type = COLUMN_TEXT},
+                                                 {.name = "e", .type = COLUMN_TEXT, .required = true},
+                                                 {.name = "g", .type = COLUMN_TEXT, .required = true}};
     assert_string_equal(type->name, "tick");
     assert_int_equal(type->column_count, 6);
     for (size_t i = 0; i < 6; i++) {

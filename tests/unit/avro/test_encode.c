@@ -199,7 +199,7 @@ static void test_encode_fields_without_a_column(void **state)
 static void test_encode_a_full_buffer_is_a_reject(void **state)
 {
     (void)state;
-    static const struct row_column column = {"f", COLUMN_TEXT, true, false};
+    static const struct row_column column = {.name = "f", .type = COLUMN_TEXT, .required = true};
     const struct row_type type = {"row", 1, &column};
     struct avro_schema *schema = schema_of(FIELD("\"string\""), AVRO_STRICT);
     struct avro_encode_plan *plan;

@@ -98,7 +98,7 @@ static void test_recursive_types(void **state)
 static const char *encoded(const char *type, const char *json)
 {
     static char out[4096];
-    static const struct row_column column = {"f", COLUMN_TEXT, false, false};
+    static const struct row_column column = {.name = "f", .type = COLUMN_TEXT};
     const struct row_type row_type = {"row", 1, &column};
     char text[2048];
     struct avro_encode_plan *plan;

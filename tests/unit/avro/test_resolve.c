@@ -222,9 +222,9 @@ static void test_what_never_resolves_has_no_plan(void **state)
 static void test_columns_of_another_row_type(void **state)
 {
     (void)state;
-    static const struct row_column some[] = {{"b", COLUMN_TEXT, false, false}, {"_topic", COLUMN_TEXT, false, true}};
-    static const struct row_column wrong[] = {{"a", COLUMN_TEXT, false, false}};
-    static const struct row_column more[] = {{"z", COLUMN_TEXT, true, false}};
+    static const struct row_column some[] = {{.name = "b", .type = COLUMN_TEXT}, {.name = "_topic", .type = COLUMN_TEXT, .hidden = true}};
+    static const struct row_column wrong[] = {{.name = "a", .type = COLUMN_TEXT}};
+    static const struct row_column more[] = {{.name = "z", .type = COLUMN_TEXT, .required = true}};
     const struct row_type some_type = {"some", 2, some}, wrong_type = {"wrong", 1, wrong}, more_type = {"more", 1, more};
     struct avro_schema *schema = schema_of(RECORD(A "," B), AVRO_STRICT);
     struct avro_decode_plan *plan;

@@ -7,8 +7,11 @@
 enum { NUMBER, SHARE, WORD, RAW, WHEN, COLUMNS };
 
 static const struct row_column columns[COLUMNS] = {
-    {"number", COLUMN_INT64, true, false}, {"share", COLUMN_DOUBLE, false, false},   {"word", COLUMN_TEXT, false, false},
-    {"raw", COLUMN_BYTES, false, true},    {"when", COLUMN_TIMESTAMP, false, false},
+    {.name = "number", .type = COLUMN_INT64, .required = true},
+    {.name = "share", .type = COLUMN_DOUBLE},
+    {.name = "word", .type = COLUMN_TEXT},
+    {.name = "raw", .type = COLUMN_BYTES, .hidden = true},
+    {.name = "when", .type = COLUMN_TIMESTAMP},
 };
 static const struct row_type type = {"thing", COLUMNS, columns};
 

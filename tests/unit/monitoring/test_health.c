@@ -42,10 +42,28 @@ static void test_ready_only_while_every_part_is(void **state)
     health_free(health);
 }
 
-static const struct row_column columns[] = {{"id", COLUMN_TEXT, true, false},
-                                            {"price", COLUMN_DOUBLE, true, false},
-                                            {"time", COLUMN_TIMESTAMP, true, false},
-                                            {"change_percent", COLUMN_DOUBLE, false, false}};
+static bool part_with_reasons(const void *part, const char **why)
+{
+    *why = part;
+    return false;
+}
+
+static void test_ready_tells_each_reason_on_a_line(void **state)
+{
+    (void)state;
+    struct health *health = health_new();
+    health_add(health, "processing", part_with_reasons, "one\nand two");
+    health_add(health, "console", part_with_reasons, "three\n");
+    health_add(health, "registry", part_with_reasons, "");
+    health_started(health);
+    assert_false(is_ready(health, "processing: one\nprocessing: and two\nconsole: three\nregistry: \n"));
+    health_free(health);
+}
+
+static const struct row_column columns[] = {{.name = "id", .type = COLUMN_TEXT, .required = true},
+                                            {.name = "price", .type = COLUMN_DOUBLE, .required = true},
+                                            {.name = "time", .type = COLUMN_TIMESTAMP, .required = true},
+                                            {.name = "change_percent", .type = COLUMN_DOUBLE}};
 static const struct row_type type = {"stocks", 4, columns};
 
 static void add(struct batch *rows, const char *id, double price, int64_t time_us, const double *change)
@@ -112,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ready_only_while_every_part_is),
+        cmocka_unit_test(test_ready_tells_each_reason_on_a_line),
         cmocka_unit_test(test_board_keeps_the_newest_and_escapes),
         cmocka_unit_test(test_board_is_bounded),
     };

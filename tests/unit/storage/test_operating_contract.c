@@ -4,6 +4,7 @@
 #include "fixture.h"
 
 #include "model/record.h"
+#include "storage/elsewhere.h"
 #include "storage/quarantine.h"
 #include "storage/rewind.h"
 #include "storage/shadow.h"
@@ -264,6 +265,90 @@ static void test_rewind_afresh_keeps_what_was_and_begins_anew(void **state)
     assert_false(rewind_is_over("number #"));
 }
 
+// --- Rows in tables that no route leads to ---
+
+#define MAKE_OTHER(name) "CREATE TABLE " name " (id text, price double precision, _source integer, _offset bigint)"
+#define FILL_OTHER(name) "INSERT INTO " name " SELECT id, price, _source, _offset FROM stocks"
+
+static uint32_t look_elsewhere(struct store *store, const char *const *routed, uint32_t routed_count, const struct sink_range *ranges,
+                               uint32_t range_count, struct elsewhere **found)
+{
+    struct err err;
+    uint32_t count;
+    assert_ok(elsewhere_look(store->sink, routed, routed_count, ranges, range_count, &store->arena, found, &count, &err), &err);
+    return count;
+}
+
+static void test_elsewhere_tables_are_those_with_provenance(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    const char **found;
+    uint32_t count;
+    change(store->sink, MAKE_OTHER("\"it's \"\"old\"\"\""));
+    change(store->sink, "CREATE TABLE plain (id text, _source integer)");
+    change(store->sink, "CREATE VIEW seen AS SELECT * FROM stocks");
+    assert_ok(elsewhere_tables(store->sink, tables, TABLES, &store->arena, &found, &count, &err), &err);
+    assert_int_equal(count, 2);
+    assert_string_equal(found[0], "currency");
+    assert_string_equal(found[1], "it's \"old\"");
+}
+
+static void test_elsewhere_tells_what_is_there_alone_from_copies(void **state)
+{
+    struct store *store = *state;
+    struct elsewhere *found;
+    struct sink_partition one = fill(store, 0), other = fill(store, 1);
+    struct sink_range all[] = {{one.id, 0, INT64_MAX}, {other.id, 0, INT64_MAX}}, some = {other.id, 101, 104};
+    static const char *const moved[] = {"crypto"};
+    assert_int_equal(look_elsewhere(store, tables, TABLES, all, 2, &found), 0);
+    change(store->sink, MAKE_OTHER("earlier"));
+    change(store->sink, FILL_OTHER("earlier") " WHERE _offset >= 102");
+    // Copies, and nothing of what is not asked for.
+    assert_int_equal(look_elsewhere(store, tables, TABLES, all, 2, &found), 2);
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(found[i].table, "earlier");
+        assert_int_equal(found[i].source, all[i].source);
+        assert_int_equal(found[i].alone, 0);
+        assert_int_equal(found[i].rows, 4);
+    }
+    assert_int_equal(look_elsewhere(store, tables, TABLES, &some, 1, &found), 1);
+    assert_int_equal(found->rows, 2);
+    assert_int_equal(look_elsewhere(store, tables, TABLES, all, 0, &found), 0);
+    // With other routes all of them are alone, but for one that has an entry, and one whose entry was redriven.
+    change(store->sink, "UPDATE fdp_quarantine SET _offset = 102 WHERE _offset = 106");
+    change(store->sink, "UPDATE fdp_quarantine SET _offset = 103, state = 'redriven' WHERE _offset = 107");
+    assert_int_equal(look_elsewhere(store, moved, 1, all, 2, &found), 4);
+    assert_string_equal(found[1].table, "earlier");
+    assert_int_equal(found[1].alone, 3);
+    assert_string_equal(found[2].table, "stocks");
+    assert_int_equal(found[2].alone, 5);
+    assert_int_equal(found[2].rows, 6);
+}
+
+static void test_rewind_removes_rows_of_earlier_routes_where_it_is_told(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    struct sink_partition filled = fill(store, 1);
+    struct elsewhere *found;
+    struct sink_range all = {filled.id, 100, INT64_MAX};
+    static const char *const now[] = {"currency"}, *const both[] = {"currency", "stocks"};
+    change(store->sink, "INSERT INTO currency (id, price, time, _source, _offset) SELECT id, price, time, _source, _offset FROM stocks"
+                        " WHERE _offset = 105");
+    change(store->sink, "DELETE FROM stocks WHERE _offset = 105");
+    assert_int_equal(look_elsewhere(store, now, 1, &all, 1, &found), 1);
+    assert_int_equal(found->alone, STORED - 1);
+    assert_int_equal(look_elsewhere(store, both, 2, &all, 1, &found), 0);
+    struct rewind_partition partition = find(store, 1, 102);
+    assert_ok(rewind_look(store->sink, both, 2, &partition, 1, &err), &err);
+    assert_int_equal(partition.rows, 4);
+    assert_ok(rewind_apply(store->sink, both, 2, &partition, 1, &err), &err);
+    assert_partition(store, 1, 100, 102, (int64_t[]){2, 0, 0, 0});
+    assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM stocks"), 2);
+    assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM currency"), 0);
+}
+
 // --- The quarantine ---
 
 static uint32_t read_entries(struct store *store, const struct quarantine_choice *choice, int64_t after, struct quarantine_entry *entries,
@@ -401,7 +486,7 @@ static struct shadow_compared compare(struct store *store, int64_t source, int64
 {
     struct err err;
     struct shadow_compared compared;
-    struct shadow_range range = {source, from, to};
+    struct sink_range range = {source, from, to};
     *seen = (struct seen){0};
     assert_ok(shadow_compare(store->sink, "again", tables, TABLES, &range, 1, 2, see, seen, &compared, &err), &err);
     return compared;
@@ -473,6 +558,9 @@ int main(void)
         TEST(test_rewind_mends_sums_that_rows_do_not_bear_out),
         TEST(test_rewind_of_several_partitions_is_all_or_nothing),
         TEST(test_rewind_afresh_keeps_what_was_and_begins_anew),
+        TEST(test_elsewhere_tables_are_those_with_provenance),
+        TEST(test_elsewhere_tells_what_is_there_alone_from_copies),
+        TEST(test_rewind_removes_rows_of_earlier_routes_where_it_is_told),
         TEST(test_quarantine_read_gives_records_back_as_they_were),
         TEST(test_quarantine_drop_leaves_counts_and_is_over_once),
         TEST(test_shadow_make_is_like_the_live_table_and_takes_no_other),

@@ -6,6 +6,8 @@
 #include <float.h>
 #include <pthread.h>
 
+#include "storage/elsewhere.h"
+
 // A connection with the tables of the store's schema in sight.
 static void admin(struct store *store, const char *sql)
 {
@@ -217,6 +219,38 @@ static void test_write_after_a_column_became_another_type_stores_nothing_wrong(v
         assert_fault(&fault, SINK_FAULT_TABLE, 0, 0);
     }
     assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM stocks"), 2);
+}
+
+// What the error says to run puts it right, whatever the type had become.
+static void test_write_after_a_column_became_another_type_says_what_to_run(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    struct sink_fault fault;
+    struct sink_partition partition = claim(store->sink, 0);
+    static const char *const changes[] = {"ALTER price TYPE text",
+                                          "ALTER price TYPE numeric(12, 3)",
+                                          "ALTER price TYPE bytea USING price::text::bytea",
+                                          "ALTER price TYPE bigint",
+                                          "ALTER time TYPE text",
+                                          "ALTER time TYPE bigint USING extract(epoch FROM time)",
+                                          "ALTER id TYPE bytea USING id::bytea",
+                                          "ALTER market_hours TYPE boolean USING market_hours = 1",
+                                          "ALTER market_hours TYPE timestamptz USING to_timestamp(market_hours)",
+                                          "ALTER market_hours TYPE double precision",
+                                          "ALTER quote_type TYPE text"};
+    enum { CHANGES = sizeof changes / sizeof *changes };
+    for (size_t i = 0; i < CHANGES; i++) {
+        assert_ok(write_some(store->sink, store->type, &partition, 2, &fault, &err), &err);
+        partition.next_offset += 2;
+        alter_stocks(store, changes[i]);
+        assert_status(write_some(store->sink, store->type, &partition, 2, &fault, &err), REJECT, &err, "run: ALTER TABLE \"stocks\"");
+        assert_fault(&fault, SINK_FAULT_TABLE, 0, 0);
+        admin(store, strstr(err.text, "run: ") + strlen("run: "));
+    }
+    assert_ok(write_some(store->sink, store->type, &partition, 2, &fault, &err), &err);
+    assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM stocks WHERE id = 'AAPL' AND time = timestamptz '2026-08-13 12:03:09Z'"),
+                     2 * CHANGES + 2);
 }
 
 static void test_write_after_a_column_became_wider_goes_on(void **state)
@@ -478,6 +512,29 @@ static void test_write_without_permission_says_what_to_grant(void **state)
     sink_close(sink);
 }
 
+// What may not be read was never written to: a table of somebody else's is in nobody's way.
+static void test_elsewhere_leaves_out_parts_of_tables_and_what_may_not_be_read(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    const char **found;
+    uint32_t count;
+    static const char *const routed[] = {"stocks", "crypto"};
+    admin(store, "CREATE TABLE years (id text, _source integer, _offset bigint) PARTITION BY RANGE (_offset);"
+                 "CREATE TABLE years_1 PARTITION OF years FOR VALUES FROM (0) TO (10);"
+                 "CREATE TABLE words (id text, _source text, _offset text)");
+    assert_ok(elsewhere_tables(store->sink, routed, 2, &store->arena, &found, &count, &err), &err);
+    assert_int_equal(count, 2);
+    assert_string_equal(found[0], "currency");
+    assert_string_equal(found[1], "years");
+    struct sink *sink = open_as_other(store);
+    admin(store, "GRANT SELECT ON years TO " OTHER_ROLE);
+    assert_ok(elsewhere_tables(sink, routed, 2, &store->arena, &found, &count, &err), &err);
+    assert_int_equal(count, 1);
+    assert_string_equal(found[0], "years");
+    sink_close(sink);
+}
+
 static void test_migrate_without_permission_says_what_to_grant(void **state)
 {
     struct store *store = *state;
@@ -636,6 +693,7 @@ int main(void)
         TEST(test_table_that_is_unlogged_is_refused),
         TEST(test_query_gives_times_as_text_and_as_a_number),
         TEST(test_write_after_a_column_became_another_type_stores_nothing_wrong),
+        TEST(test_write_after_a_column_became_another_type_says_what_to_run),
         TEST(test_write_after_a_column_became_wider_goes_on),
         TEST(test_write_refused_by_a_trigger_names_the_row),
         TEST(test_write_refused_at_the_commit_is_some_row),
@@ -648,6 +706,7 @@ int main(void)
         TEST(test_migrate_refuses_a_newer_database),
         TEST(test_migrate_that_fails_leaves_nothing),
         TEST(test_write_without_permission_says_what_to_grant),
+        TEST(test_elsewhere_leaves_out_parts_of_tables_and_what_may_not_be_read),
         TEST(test_migrate_without_permission_says_what_to_grant),
         TEST(test_open_read_only_changes_nothing),
         TEST(test_open_with_a_bad_url_is_fatal_and_keeps_the_password),

@@ -9,12 +9,14 @@
 #include "transform/transform.h"
 
 #define TICK_COLUMNS                                                                                                                       \
-    {"id", COLUMN_TEXT, true, false}, {"price", COLUMN_DOUBLE, true, false}, {"time", COLUMN_TIMESTAMP, true, false},                      \
-        {"change", COLUMN_DOUBLE, false, false}, {"change_percent", COLUMN_DOUBLE, false, false}, {"exchange", COLUMN_TEXT, false, false}, \
-        {"market_hours", COLUMN_INT64, false, false}, {"price_hint", COLUMN_TEXT, false, false},                                           \
-        {"source_api", COLUMN_TEXT, false, false}, {"event_id", COLUMN_TEXT, false, false}, {"quote_type", COLUMN_INT64, false, false},    \
+    {.name = "id", .type = COLUMN_TEXT, .required = true}, {.name = "price", .type = COLUMN_DOUBLE, .required = true},                     \
+        {.name = "time", .type = COLUMN_TIMESTAMP, .required = true}, {.name = "change", .type = COLUMN_DOUBLE},                           \
+        {.name = "change_percent", .type = COLUMN_DOUBLE}, {.name = "exchange", .type = COLUMN_TEXT},                                      \
+        {.name = "market_hours", .type = COLUMN_INT64}, {.name = "price_hint", .type = COLUMN_TEXT},                                       \
+        {.name = "source_api", .type = COLUMN_TEXT}, {.name = "event_id", .type = COLUMN_TEXT},                                            \
+        {.name = "quote_type", .type = COLUMN_INT64},                                                                                      \
     {                                                                                                                                      \
-        "ingestion_ts", COLUMN_TIMESTAMP, false, false                                                                                     \
+        .name = "ingestion_ts", .type = COLUMN_TIMESTAMP                                                                                   \
     }
 
 enum {
@@ -31,12 +33,12 @@ enum {
 
 static const struct row_column tick_columns[] = {
     TICK_COLUMNS,
-    {"_topic", COLUMN_TEXT, false, true},
-    {"_partition", COLUMN_INT64, false, true},
-    {"_offset", COLUMN_INT64, false, true},
-    {"_timestamp", COLUMN_TIMESTAMP, false, true},
-    {"_key", COLUMN_TEXT, false, true},
-    {"_schema_id", COLUMN_INT64, false, true},
+    {.name = "_topic", .type = COLUMN_TEXT, .hidden = true},
+    {.name = "_partition", .type = COLUMN_INT64, .hidden = true},
+    {.name = "_offset", .type = COLUMN_INT64, .hidden = true},
+    {.name = "_timestamp", .type = COLUMN_TIMESTAMP, .hidden = true},
+    {.name = "_key", .type = COLUMN_TEXT, .hidden = true},
+    {.name = "_schema_id", .type = COLUMN_INT64, .hidden = true},
 };
 static const struct row_type tick_type = {"tick", sizeof tick_columns / sizeof *tick_columns, tick_columns};
 
@@ -46,8 +48,8 @@ static const struct row_type stocks_type = {"stocks", sizeof stocks_columns / si
 // One column of each type, none of them required.
 enum { LOOSE_N, LOOSE_D, LOOSE_T, LOOSE_B, LOOSE_TS };
 static const struct row_column loose_columns[] = {
-    {"n", COLUMN_INT64, false, false}, {"d", COLUMN_DOUBLE, false, false},     {"t", COLUMN_TEXT, false, false},
-    {"b", COLUMN_BYTES, false, false}, {"ts", COLUMN_TIMESTAMP, false, false},
+    {.name = "n", .type = COLUMN_INT64}, {.name = "d", .type = COLUMN_DOUBLE},     {.name = "t", .type = COLUMN_TEXT},
+    {.name = "b", .type = COLUMN_BYTES}, {.name = "ts", .type = COLUMN_TIMESTAMP},
 };
 static const struct row_type loose_type = {"loose", sizeof loose_columns / sizeof *loose_columns, loose_columns};
 

@@ -17,15 +17,21 @@ static uint64_t next_random(uint64_t *state)
 
 // Every type once, and a second time required.
 static const struct row_column source_columns[] = {
-    {"n", COLUMN_INT64, false, false}, {"d", COLUMN_DOUBLE, false, false},     {"t", COLUMN_TEXT, false, false},
-    {"b", COLUMN_BYTES, false, false}, {"ts", COLUMN_TIMESTAMP, false, false},
+    {.name = "n", .type = COLUMN_INT64}, {.name = "d", .type = COLUMN_DOUBLE},     {.name = "t", .type = COLUMN_TEXT},
+    {.name = "b", .type = COLUMN_BYTES}, {.name = "ts", .type = COLUMN_TIMESTAMP},
 };
 static const struct row_type source_type = {"source", 5, source_columns};
 static const struct row_column target_columns[] = {
-    {"n0", COLUMN_INT64, false, false},    {"d0", COLUMN_DOUBLE, false, false},    {"t0", COLUMN_TEXT, false, false},
-    {"b0", COLUMN_BYTES, false, false},    {"s0", COLUMN_TIMESTAMP, false, false}, {"n1", COLUMN_INT64, true, false},
-    {"d1", COLUMN_DOUBLE, true, false},    {"t1", COLUMN_TEXT, true, false},       {"b1", COLUMN_BYTES, true, false},
-    {"s1", COLUMN_TIMESTAMP, true, false},
+    {.name = "n0", .type = COLUMN_INT64},
+    {.name = "d0", .type = COLUMN_DOUBLE},
+    {.name = "t0", .type = COLUMN_TEXT},
+    {.name = "b0", .type = COLUMN_BYTES},
+    {.name = "s0", .type = COLUMN_TIMESTAMP},
+    {.name = "n1", .type = COLUMN_INT64, .required = true},
+    {.name = "d1", .type = COLUMN_DOUBLE, .required = true},
+    {.name = "t1", .type = COLUMN_TEXT, .required = true},
+    {.name = "b1", .type = COLUMN_BYTES, .required = true},
+    {.name = "s1", .type = COLUMN_TIMESTAMP, .required = true},
 };
 enum { TARGET_COLUMNS = 10 };
 
@@ -138,10 +144,28 @@ static void test_transform_run_gives_the_same_for_named_and_for_computed_columns
     for (int i = 0; i < 3; i++) assert_true(outcomes[i] > 100);
 }
 
+static void test_transform_named_gives_each_column_that_is_only_named(void **state)
+{
+    (void)state;
+    struct transform *transform =
+        compile(&tick_type, "SELECT id, price AS exchange, time, price + 1 AS price, quote_type AS price_hint FROM tick", &stocks_type);
+    static const uint32_t expected[][2] = {
+        {TICK_ID, TICK_ID}, {TICK_TIME, TICK_TIME}, {TICK_PRICE, TICK_EXCHANGE}, {TICK_QUOTE_TYPE, TICK_PRICE_HINT}};
+    uint32_t count = 0, from, to;
+    for (; transform_named(transform, 0, count, &from, &to); count++) {
+        assert_true(count < 4);
+        assert_int_equal(from, expected[count][0]);
+        assert_int_equal(to, expected[count][1]);
+    }
+    assert_int_equal(count, 4);
+    transform_free(transform);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transform_run_gives_the_same_for_named_and_for_computed_columns),
+        cmocka_unit_test(test_transform_named_gives_each_column_that_is_only_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

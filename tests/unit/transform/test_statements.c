@@ -309,12 +309,12 @@ static void test_transform_new_takes_what_is_long(void **state)
 static void test_transform_new_declares_strange_columns_and_refuses_double_ones(void **state)
 {
     (void)state;
-    static const struct row_column strange_columns[] = {{"a \"quoted\" name", COLUMN_TEXT, false, false},
-                                                        {"select", COLUMN_TEXT, false, false}};
+    static const struct row_column strange_columns[] = {{.name = "a \"quoted\" name", .type = COLUMN_TEXT},
+                                                        {.name = "select", .type = COLUMN_TEXT}};
     static const struct row_type strange = {"order", 2, strange_columns};
     transform_free(compile(&strange, "SELECT \"a \"\"quoted\"\" name\" AS t, \"select\" AS b FROM \"order\"", &loose_type));
 
-    static const struct row_column double_columns[] = {{"price", COLUMN_TEXT, false, false}, {"Price", COLUMN_TEXT, false, false}};
+    static const struct row_column double_columns[] = {{.name = "price", .type = COLUMN_TEXT}, {.name = "Price", .type = COLUMN_TEXT}};
     static const struct row_type doubled = {"tick", 2, double_columns};
     struct transform_route route = {"processing.routes[0]", "SELECT price AS t FROM tick", &loose_type};
     struct transform *transform;
