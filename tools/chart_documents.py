@@ -59,6 +59,7 @@ class Values:
             made["description"] = self.texts[path]
         if self.is_section(path, value):
             made["additionalProperties"] = False
+            made["required"] = list(value)
             made["properties"] = {key: self.schema((*path, key), inner) for key, inner in value.items()}
         return made
 
@@ -77,7 +78,8 @@ class Values:
 
 
 def schema_document(values, is_library):
-    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "additionalProperties": False}
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "additionalProperties": False,
+              "required": list(values.defaults)}
     properties = {key: values.schema((key,), value) for key, value in values.defaults.items()}
     properties["global"] = {"type": "object"}
     if not is_library:

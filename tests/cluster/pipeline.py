@@ -23,13 +23,13 @@ class Pipeline:
 
     # --- Releases ---
 
-    def helmfile(self, *args, environment="offline", deploy=ROOT / "deploy", values=None):
-        """Values are an environment's, beyond those of the files."""
+    def helmfile(self, *args, environment="offline", deploy=ROOT / "deploy", values=None, helm="helm"):
+        """Values are an environment's, beyond those of the files; helm4 is the other Helm."""
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             yaml.safe_dump(values or {}, file)
             file.flush()
             return self.cluster.run("helmfile", "--file", deploy / "helmfile.yaml.gotmpl", "--environment", environment,
-                                    "--state-values-file", file.name, *args, timeout=900)
+                                    "--helm-binary", helm, "--state-values-file", file.name, *args, timeout=900, env={"HELM_BIN": helm})
 
     def sync(self, *args, **kwargs):
         return self.helmfile("sync", *args, **kwargs)

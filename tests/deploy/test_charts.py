@@ -68,11 +68,69 @@ def test_documents_of_the_charts_are_made_from_their_values():
     ("storage", {"auth": {"username": "Robert'); DROP TABLE"}}, "username"),
     ("ingestion", {"simulator": {"rate": 0}}, "rate"),
     ("ingestion", {"kafka": {"bootstrap": "kafka://host:9092"}}, "bootstrap"),
+    ("ingestion", {"kafka": {"properties": {"sasl.password": "secret"}}}, "sasl.password-file"),
+    ("ingestion", {"kafka": {"bootstrap": None}}, "bootstrap"),
+    ("ingestion", {"source": "wss:"}, "source"),
+    ("ingestion", {"registry": {"url": "http://user:secret@registry"}}, "url"),
+    ("processing", {"registry": {"url": "http://x #: y"}}, "url"),
+    ("processing", {"routes": [{"topic": "tickers.stocks", "table": "x$(touch y)"}]}, "table"),
+    ("processing", {"routes": [{"topic": "--help", "table": "stocks"}]}, "topic"),
+    ("processing", {"store": {"parameters": "sslmode=require#x: y"}}, "parameters"),
+    ("streaming", {"kafka": {"jvmOptions": ["; echo hacked"]}}, "jvmOptions"),
+    ("streaming", {"kafka": {"serverProperties": {"a": "b\nc=d"}}}, "serverProperties"),
+    ("storage", {"auth": {"existingSecret": "a b"}}, "existingSecret"),
+    ("monitoring", {"prometheus": {"jobs": {"$(touch x)": "x:1"}}}, "$(touch x)"),
+    ("monitoring", {"alerts": {"SymbolStale": {"exclude": "("}}}, "exclude"),
+    ("monitoring", {"alerts": {"runbooks": "x: y # z"}}, "runbooks"),
     ("monitoring", {"images": {"grafana": {"tga": "1"}}}, "tga"),
 ])
 def test_wrong_values_are_refused_by_name(binary, chart, values, said):
     done = helm.template(chart, values, binary)
     assert done.returncode != 0 and said in done.stderr, done.stderr
+
+
+def test_hostile_texts_stay_texts():
+    """What values may hold, however odd, comes out as it went in, and changes nothing around it."""
+    odd = {"user": "a@b:c/d#e 'f\"", "database": "my db?x=1", "existingSecret": "true", "passwordKey": "no"}
+    documents = helm.documents(helm.template("processing", {"store": odd, "priorityClassName": "null", "routes": [
+        {"topic": "t", "table": "t", "select": "SELECT '{{ .Values }} # \n--- \u00e9' AS id FROM tick"}]}).stdout)
+    [text] = [document["data"]["fdp.yaml"] for document in documents if document["kind"] == "ConfigMap"]
+    config = yaml.safe_load(text)
+    assert config["storage"] == {"url": "postgresql://a%40b%3Ac%2Fd%23e%20%27f%22@storage-postgresql:5432/my%20db%3Fx%3D1",
+                                 "password-file": "/var/run/secrets/store/no"}
+    assert config["processing"]["routes"][0]["select"] == "SELECT '{{ .Values }} # \n--- \u00e9' AS id FROM tick"
+    [deployment] = [document for document in documents if document["kind"] == "Deployment"]
+    assert deployment["spec"]["template"]["spec"]["priorityClassName"] == "null"
+
+
+@pytest.mark.parametrize("replicas", [0, 1, 3])
+def test_replicas_are_as_many_as_said(replicas):
+    [deployment] = [d for d in helm.documents(helm.template("processing", {"replicas": replicas}).stdout) if d["kind"] == "Deployment"]
+    assert deployment["spec"]["replicas"] == replicas
+
+
+def egress(values, port):
+    """The egress rules for a port of the worker's policy."""
+    [policy] = [document["spec"] for document in helm.documents(helm.template("processing", values).stdout)
+                if document["kind"] == "NetworkPolicy" and document["metadata"]["name"] == "processing"]
+    return [rule for rule in policy["egress"] if port in [entry["port"] for entry in rule["ports"]]]
+
+
+@pytest.mark.parametrize("values, port, is_inside", [
+    ({}, 9092, True),
+    ({"kafka": {"bootstrap": "fdp-kafka.default.svc:9092"}}, 9092, True),
+    ({"kafka": {"bootstrap": "fdp-kafka.default.svc.cluster.local:9092"}}, 9092, True),
+    ({"kafka": {"bootstrap": "fdp-kafka.streaming.svc:9092"}}, 9092, False),
+    ({"kafka": {"bootstrap": "fdp-kafka.example.com:9094"}}, 9094, False),
+    ({"kafka": {"bootstrap": "a.example.com:9093,b.example.com:9094"}}, 9094, False),
+    ({"registry": {"url": "https://registry.example.com"}}, 443, False),
+    ({"registry": {"url": "http://registry.example.com/path"}}, 80, False),
+    ({"store": {"host": "storage-postgresql.databases.svc"}}, 5432, False),
+    ({"networkPolicy": {"egress": [{"ports": [{"port": 31092}]}]}}, 31092, False),
+])
+def test_policy_lets_a_worker_reach_its_servers(values, port, is_inside):
+    [rule] = egress(values, port)
+    assert ("to" in rule) == is_inside
 
 
 def test_versions_are_pinned():

@@ -24,11 +24,13 @@ WITH_VALUE = {"-f", "--values", "--set", "--set-string", "--set-file", "--set-js
 
 
 def sort_out(words):
-    """(what `helm upgrade` is given, the name of the release, the options that say its namespace)."""
-    given, name, namespace, words = [], None, [], iter(words)
+    """(what `helm upgrade` is given, the name of the release, the options that say its namespace, whether templates may look things up in the
+    cluster)."""
+    given, name, namespace, server, words = [], None, [], False, iter(words)
     for word in words:
         option, equals, _ = word.partition("=")
         if option in OWN or option == "--dry-run":
+            server = server or word == "--dry-run=server"
             continue
         if option in OWN_WITH_VALUE:
             if not equals:
@@ -40,7 +42,7 @@ def sort_out(words):
             namespace = taken
         elif not word.startswith("-"):
             name = name or word
-    return given, name, namespace
+    return given, name, namespace, server
 
 
 def hide(found):
@@ -68,9 +70,9 @@ def main(words):
     if words[:1] != ["upgrade"]:
         print("3.15.13")
         return 0
-    given, name, namespace = sort_out(words[1:])
+    given, name, namespace, server = sort_out(words[1:])
     old = subprocess.run([HELM, "get", "manifest", name, *namespace], capture_output=True, text=True)
-    new = subprocess.run([HELM, "upgrade", "--install", "--dry-run=server", "--output", "json", *given], capture_output=True, text=True)
+    new = subprocess.run([HELM, "upgrade", "--install", f"--dry-run={'server' if server else 'client'}", "--output", "json", *given], capture_output=True, text=True)
     if new.returncode:
         sys.stderr.write(new.stderr)
         return 1

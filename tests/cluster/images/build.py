@@ -84,7 +84,7 @@ def kafka(root):
     for tool in KAFKA_TOOLS:
         root.link(f"/opt/kafka/bin/kafka-{tool}.sh", "kafka-run-tool.sh")
     root.folder("/var/lib/kafka/data", 0o1777)
-    return {"User": "1000", "Env": ["JAVA_HOME=/opt/java/openjdk", f"PATH=/opt/java/openjdk/bin:{PATH}", "LANG=C.UTF-8"]}
+    return {"User": "1000", "Volumes": {"/etc/kafka/secrets": {}, "/var/lib/kafka/data": {}, "/mnt/shared/config": {}}, "Env": ["JAVA_HOME=/opt/java/openjdk", f"PATH=/opt/java/openjdk/bin:{PATH}", "LANG=C.UTF-8"]}
 
 
 def jars(name, pom):
@@ -109,6 +109,7 @@ def postgresql(root):
     for folder in ("/var/lib/postgresql/data", "/var/run/postgresql"):
         root.folder(folder, 0o1777)
     return {"User": "999:999", "Entrypoint": ["docker-entrypoint.sh"], "Cmd": ["postgres"], "StopSignal": "SIGINT",
+            "Volumes": {"/var/lib/postgresql/data": {}},
             "Env": [f"PATH={PATH}:{POSTGRES}/bin", "LANG=C.UTF-8", "PGDATA=/var/lib/postgresql/data", "PG_MAJOR=15"]}
 
 
@@ -120,7 +121,7 @@ def prometheus(root):
         root.program(programs / name, f"/usr/bin/{name}")
     root.write("/etc/prometheus/prometheus.yml", "global: {}\n")
     root.folder("/prometheus", 0o1777)
-    return {"User": "65534", "WorkingDir": "/prometheus", "Env": [f"PATH={PATH}"], "Entrypoint": ["/bin/prometheus"],
+    return {"User": "65534", "WorkingDir": "/prometheus", "Volumes": {"/prometheus": {}}, "Env": [f"PATH={PATH}"], "Entrypoint": ["/bin/prometheus"],
             "Cmd": ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]}
 
 

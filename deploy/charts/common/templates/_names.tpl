@@ -24,6 +24,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }
 
 {{/* Name, namespace and labels: `name` is the object's. */}}
 {{- define "fdp.metadata" -}}
+{{- if gt (len .name) 63 }}{{ fail (printf "%s: a name of %d letters; 63 are allowed. Give the release a shorter one" .name (len .name)) }}{{ end -}}
 name: {{ .name }}
 namespace: {{ .root.Release.Namespace }}
 labels:

@@ -52,7 +52,7 @@ spec:
 
 {{/* Only with several pods: with one it would keep a node from being drained. */}}
 {{- define "fdp.disruption-budget" -}}
-{{- if gt (int (default 1 .values.replicas)) 1 }}
+{{- if gt (include "fdp.replicas" . | int) 1 }}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
@@ -66,8 +66,9 @@ spec:
 {{- end -}}
 
 {{/*
-Who may connect to the pods, and where they may connect to, besides asking for names. `ingress` and `egress` are lists of
-  port      a number
+Who may connect to the pods, and where they may connect to, besides asking for names and what networkPolicy.egress allows. `ingress` and
+`egress` are lists of
+  ports     numbers
   peers     components of fdp in this namespace; none: anybody
   others    further peers, as Kubernetes writes them
 */}}
@@ -84,16 +85,20 @@ spec:
   policyTypes: [Ingress, Egress]
   ingress:
     {{- range .ingress }}
-    - ports: [{port: {{ .port }}}]
+    - ports: [{{ range $i, $port := .ports }}{{ if $i }}, {{ end }}{port: {{ $port }}}{{ end }}]
       {{- include "fdp.peers" (merge (dict "direction" "from") .) | nindent 6 }}
     {{- else }}
     []
     {{- end }}
   egress:
-    - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+    # Some clusters' DNS listens on 5353.
+    - ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}, {port: 5353, protocol: UDP}, {port: 5353, protocol: TCP}]
     {{- range .egress }}
-    - ports: [{port: {{ .port }}}]
+    - ports: [{{ range $i, $port := .ports }}{{ if $i }}, {{ end }}{port: {{ $port }}}{{ end }}]
       {{- include "fdp.peers" (merge (dict "direction" "to") .) | nindent 6 }}
+    {{- end }}
+    {{- with .root.Values.networkPolicy.egress }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
 {{- end }}
 {{- end -}}
@@ -116,14 +121,36 @@ spec:
 
 {{/* Ingress rule for metrics: Prometheus of this release, and whom `networkPolicy.metricsFrom` names. As JSON. */}}
 {{- define "fdp.metrics-edge" -}}
-{{ dict "port" .port "peers" (list "prometheus") "others" .root.Values.networkPolicy.metricsFrom | toJson }}
+{{ dict "ports" (list .port) "peers" (list "prometheus") "others" .root.Values.networkPolicy.metricsFrom | toJson }}
 {{- end -}}
 
-{{/* Egress rule to a server that is a component of fdp when its address begins with that one's name, and else somewhere outside:
-`address` HOST:PORT or a URL, `inside` the name, `peer` the component. As JSON. */}}
+{{/* Egress rule to a server: `address` is HOST:PORT, several with commas between, or a URL. It is the component `peer` of fdp when the host is
+the Service `inside` of this namespace, and else somewhere outside. As JSON. */}}
 {{- define "fdp.server-edge" -}}
-{{- $host := regexReplaceAll "^[a-z]+://" .address "" | splitList "," | first -}}
-{{- $port := regexFind ":[0-9]+" $host | trimPrefix ":" | default .port | int -}}
-{{- $peers := ternary (list .peer) list (hasPrefix .inside $host) -}}
-{{ dict "port" $port "peers" $peers | toJson }}
+{{- $port := regexMatch "^(https|wss)://" .address | ternary 443 80 -}}
+{{- $ports := list -}}
+{{- $ours := true -}}
+{{- range regexReplaceAll "^[a-z]+://" .address "" | splitList "," -}}
+{{- $server := splitList "/" . | first -}}
+{{- $ports = append $ports (regexFind ":[0-9]+$" $server | trimPrefix ":" | default $port | int) -}}
+{{- $host := regexReplaceAll ":[0-9]+$" $server "" -}}
+{{- $own := printf "^%s(\\.%s(\\.svc(\\..*)?)?)?$" (regexQuoteMeta $.inside) (regexQuoteMeta $.root.Release.Namespace) -}}
+{{- $ours = and $ours (regexMatch $own $host) -}}
+{{- end -}}
+{{ dict "ports" (uniq $ports) "peers" ($ours | ternary (list .peer) list) | toJson }}
+{{- end -}}
+
+{{/* Those to Kafka, the registry and the database, as the values say where they are. As JSON. */}}
+{{- define "fdp.kafka-edge" -}}
+{{ include "fdp.server-edge" (dict "root" .root "address" .root.Values.kafka.bootstrap "inside" "fdp-kafka" "peer" "kafka") }}
+{{- end -}}
+
+{{- define "fdp.registry-edge" -}}
+{{ include "fdp.server-edge" (dict "root" .root "address" .root.Values.registry.url "inside" "streaming-schema-registry" "peer" "registry") }}
+{{- end -}}
+
+{{- define "fdp.store-edge" -}}
+{{- $store := .root.Values.store -}}
+{{ include "fdp.server-edge" (dict "root" .root "address" (printf "%s:%v" $store.host $store.port) "inside" "storage-postgresql"
+  "peer" "postgresql") }}
 {{- end -}}

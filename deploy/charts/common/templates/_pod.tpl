@@ -20,6 +20,9 @@ securityContext:
     drop: [ALL]
 {{- end -}}
 
+{{/* How many pods; 1 where users cannot say. */}}
+{{- define "fdp.replicas" -}}{{ hasKey .values "replicas" | ternary .values.replicas 1 }}{{- end -}}
+
 {{/* What is the same in every pod: `uid`, and `values` with what users set for a workload (nodeSelector, tolerations, ...). */}}
 {{- define "fdp.pod" -}}
 enableServiceLinks: false
@@ -28,11 +31,11 @@ automountServiceAccountToken: false
 {{- with .root.Values.images.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
-  - name: {{ . }}
+  - name: {{ . | quote }}
   {{- end }}
 {{- end }}
 {{- with .values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .values.nodeSelector }}
 nodeSelector:
@@ -46,7 +49,7 @@ tolerations:
 affinity:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- if gt (int (default 1 .values.replicas)) 1 }}
+{{- if gt (include "fdp.replicas" . | int) 1 }}
 topologySpreadConstraints:
   {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
   - maxSkew: 1

@@ -36,7 +36,7 @@ kind: Deployment
 metadata:
   {{- include "fdp.metadata" . | nindent 2 }}
 spec:
-  replicas: {{ default 1 .values.replicas }}
+  replicas: {{ include "fdp.replicas" . }}
   revisionHistoryLimit: 3
   {{- if .recreate }}
   strategy:
@@ -105,6 +105,6 @@ spec:
           emptyDir: {sizeLimit: 64Mi}
         {{- range $i, $secret := .secrets }}
         - name: secret-{{ $i }}
-          secret: {secretName: {{ $secret.name }}, defaultMode: 0440}
+          secret: {secretName: {{ $secret.name | quote }}, defaultMode: 0440}
         {{- end }}
 {{- end -}}

@@ -36,7 +36,7 @@ spec:
       emptyDir: {sizeLimit: 16Mi}
     {{- range $i, $secret := .secrets }}
     - name: secret-{{ $i }}
-      secret: {secretName: {{ $secret.name }}, defaultMode: 0440}
+      secret: {secretName: {{ $secret.name | quote }}, defaultMode: 0440}
     {{- end }}
 {{- end -}}
 

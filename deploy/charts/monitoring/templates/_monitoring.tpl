@@ -3,10 +3,8 @@
 {{/* Egress rules of what reads Kafka and asks the registry. As JSON. */}}
 {{- define "monitoring.stream-edges" -}}
 {{ list
-  (include "fdp.server-edge" (dict "address" .Values.kafka.bootstrap "inside" "fdp-kafka" "peer" "kafka" "port" 9092) | fromJson)
-  (include "fdp.server-edge" (dict "address" .Values.registry.url "inside" "streaming-schema-registry" "peer" "registry"
-    "port" (ternary 443 80 (hasPrefix "https:" .Values.registry.url))) | fromJson)
-  | toJson }}
+  (include "fdp.kafka-edge" (dict "root" .) | fromJson)
+  (include "fdp.registry-edge" (dict "root" .) | fromJson) | toJson }}
 {{- end -}}
 
 {{/* The jobs that there are: name to NAME:PORT, as JSON. */}}
@@ -96,7 +94,7 @@ spec:
 {{/* Ingress rules of a page: who may open it over the network, and which components of fdp ask it. As JSON. */}}
 {{- define "monitoring.page-edges" -}}
 {{- $edges := list -}}
-{{- with .root.Values.networkPolicy.pagesFrom }}{{ $edges = append $edges (dict "port" $.port "others" .) }}{{ end -}}
-{{- with .peers }}{{ $edges = append $edges (dict "port" $.port "peers" .) }}{{ end -}}
+{{- with .root.Values.networkPolicy.pagesFrom }}{{ $edges = append $edges (dict "ports" (list $.port) "others" .) }}{{ end -}}
+{{- with .peers }}{{ $edges = append $edges (dict "ports" (list $.port) "peers" .) }}{{ end -}}
 {{ $edges | toJson }}
 {{- end -}}

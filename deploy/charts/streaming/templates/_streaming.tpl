@@ -17,19 +17,14 @@
 {{ list "ingestion" "processing" "console" "akhq" "ingestion-test" "processing-test" "streaming-test" | toJson }}
 {{- end -}}
 
-{{- define "streaming.kafka-edge" -}}
-{{ include "fdp.server-edge" (dict "address" .Values.kafka.bootstrap "inside" "fdp-kafka" "peer" "kafka" "port" 9092) }}
-{{- end -}}
-
 {{- define "streaming.registry-edge" -}}
-{{- $inside := ternary (include "streaming.registry" .) "-" (eq .Values.registry.mode "internal") -}}
-{{ include "fdp.server-edge" (dict "address" (include "streaming.registry-url" .) "inside" $inside "peer" "registry" "port" 80) }}
+{{- $inside := eq .Values.registry.mode "internal" | ternary (include "streaming.registry" .) "" -}}
+{{ include "fdp.server-edge" (dict "root" . "address" (include "streaming.registry-url" .) "inside" $inside "peer" "registry") }}
 {{- end -}}
 
-{{/* A Job that runs one command of fdp until it succeeds, and fails after some minutes. Its name changes with what it does, for a Job cannot
-be changed. The dict has root, component, args, config, files (a volume with more files: name and mountPath) and volume. */}}
+{{/* A Job that runs one command of fdp, again with every installation and upgrade, and fails the release when it fails. The dict has root,
+component, args, config, secrets, and with more files a volume `files` and its `mount`. */}}
 {{- define "streaming.job" -}}
-{{- $content := toJson (list .args .config .checksum (include "fdp.image" (merge (dict "image" "fdp") .))) -}}
 {{- $name := printf "%s-%s" .root.Release.Name .component -}}
 apiVersion: v1
 kind: ConfigMap
@@ -42,7 +37,11 @@ data:
 apiVersion: batch/v1
 kind: Job
 metadata:
-  {{- include "fdp.metadata" (merge (dict "name" (printf "%s-%s" $name (sha256sum $content | trunc 8))) .) | nindent 2 }}
+  {{- include "fdp.metadata" (merge (dict "name" $name) .) | nindent 2 }}
+  annotations:
+    helm.sh/hook: post-install,post-upgrade
+    helm.sh/hook-weight: {{ .weight | quote }}
+    helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 spec:
   backoffLimit: 3
   activeDeadlineSeconds: 600
@@ -81,6 +80,6 @@ spec:
         {{- end }}
         {{- range $i, $secret := .secrets }}
         - name: secret-{{ $i }}
-          secret: {secretName: {{ $secret.name }}, defaultMode: 0440}
+          secret: {secretName: {{ $secret.name | quote }}, defaultMode: 0440}
         {{- end }}
 {{- end -}}
