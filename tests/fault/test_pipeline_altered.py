@@ -45,6 +45,11 @@ def reasons(pipeline):
     return told
 
 
+def waiting(pipeline, column):
+    """Those of them that name this column; a write that was under way may have found the table altered, and is tried again first."""
+    return [line for line in reasons(pipeline) if f"column {column} of table stocks is of type" in line]
+
+
 def position(pipeline, topic):
     return pipeline.postgres.psql("SELECT COALESCE(SUM(next_offset), 0)::bigint FROM fdp_offsets WHERE topic = %s", topic)[0][0]
 
@@ -67,9 +72,8 @@ def test_columns_of_another_type_under_a_steady_load(pipeline):
         for column, change in changes:
             goes_on(pipeline, "tickers.stocks")
             alter(pipeline, f"ALTER {column} {change}")
-            told = wait_for(lambda: reasons(pipeline), f"not ready after {column} {change}")
+            told = wait_for(lambda: waiting(pipeline, column), f"not ready after {column} {change}")
             assert all(re.match(r"processing: partitions? [\d, ]+ of tickers.stocks waits?: ", line) for line in told), told
-            assert all(f"column {column} of table stocks is of type" in line for line in told), told
             said = pipeline.fdp.run("check", *pipeline.fdp.where(), "--set", f"streaming.registry.url={pipeline.registry_url}").stdout
             (problem,) = [line for line in said.splitlines() if "processing.routes" in line]
             assert f"column {column} of table stocks is of type" in problem and to_run(problem) == to_run(told[0])
@@ -77,9 +81,10 @@ def test_columns_of_another_type_under_a_steady_load(pipeline):
                 goes_on(pipeline, topic)
             pipeline.postgres.psql(to_run(told[0]))
             wait_for(lambda: not reasons(pipeline), f"ready after {to_run(told[0])}")
+    shared = sum(pipeline.metric(worker, "fdp_stream_rebalances_total") for worker in workers)
     figure(f"{pipeline.finish()} over {len(changes)} changed types")
-    # Each was said when it happened, and not with every try.
-    assert 0 < sum(worker.stderr().count("a partition has to wait") for worker in workers) <= 3 * len(changes)
+    # Each was said when it happened, or when a partition was given to another worker meanwhile, and not with every try.
+    assert 0 < sum(worker.stderr().count("a partition has to wait") for worker in workers) <= 3 * (len(changes) + shared)
 
 
 def routes(price, mark):
@@ -108,7 +113,7 @@ def test_the_route_follows_the_column_and_back(pipeline):
         for _ in range(times(2, 20)):
             goes_on(pipeline, "tickers.stocks")
             alter(pipeline, "ALTER price TYPE text")
-            (told,) = wait_for(lambda: reasons(pipeline), "not ready")
+            told = wait_for(lambda: waiting(pipeline, "price"), "not ready")[0]
             # A worker that is started now is told the same.
             done = pipeline.fdp.run("process", *pipeline.fdp.where(), *FREE_PORTS, "--for", "1s", "--config", file,
                                     "--set", f"streaming.registry.url={pipeline.registry_url}")
