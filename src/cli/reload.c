@@ -81,16 +81,9 @@ static uint32_t compare(struct reload *self, const struct option_values *values)
 {
     uint32_t reloadable = 0;
     bool restart = false;
-    struct buf before, after;
-    buf_init(&before, BUF_MAX_CONFIG_FILE);
-    buf_init(&after, BUF_MAX_CONFIG_FILE);
     for (size_t i = 0; i < config_options.count; i++) {
         const struct option_row *row = &config_options.rows[i];
-        buf_reset(&before);
-        buf_reset(&after);
-        option_value_text(row, self->config, &before);
-        option_value_text(row, values->values, &after);
-        if (before.size == after.size && (!before.size || !memcmp(before.data, after.data, before.size))) continue;
+        if (option_value_same(row, self->config, values->values)) continue;
         if (row->flags & OPTION_RELOADABLE) {
             reloadable++;
             continue;
@@ -98,8 +91,6 @@ static uint32_t compare(struct reload *self, const struct option_values *values)
         restart = true;
         log_warn(&self->app->log, component, "this option changes only with a restart; its former value stays", "option", row->name);
     }
-    buf_fini(&before);
-    buf_fini(&after);
     metric_set(self->restart_needed, restart);
     return reloadable;
 }
