@@ -85,6 +85,34 @@ def test_a_file_that_is_no_configuration_is_named_with_its_line(fdp, role):
     finish(fdp, role)
 
 
+def refused(role):
+    return role.metric('fdp_config_reloads_total{outcome="refused"}')
+
+
+@pytest.mark.parametrize("nothing", ["", " \n\t\n"])
+def test_an_emptied_file_is_refused(fdp, role, nothing):
+    role.file.write_text(nothing)
+    wait_for(lambda: role.metric("fdp_config_in_force") == 0, "the refusal in the metrics")
+    said = [line for line in role.stderr().splitlines() if str(role.file) in line]
+    assert len(said) == 1 and "the former one stays in force" in said[0] and "is empty; write options into it" in said[0], said
+    before = role.rows("first")
+    wait_for(lambda: role.rows("first") > before, "rows of the routes in force")
+    role.file.write_text(marked("first"))  # the very same that it had
+    wait_for(lambda: role.metric("fdp_config_in_force") == 1, "the file in force again")
+    assert refused(role) == 1 and role.metric('fdp_config_reloads_total{outcome="applied"}') == 1
+    finish(fdp, role)
+
+
+def test_an_emptied_file_is_refused_once_on_sighup(fdp, role):
+    role.file.write_text("")
+    role.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: refused(role), "the refusal in the metrics")
+    role.file.write_text(marked("second"))
+    wait_for(lambda: role.rows("second"), "rows of the second routes")
+    assert role.metric("fdp_config_in_force") == 1
+    finish(fdp, role)
+
+
 def test_a_file_that_lost_its_sections_wants_a_restart(fdp):
     """Comments only are all defaults, which are another stream and another store than those in force."""
     file, store = fdp.folder / "fdp.yaml", fdp.folder / "elsewhere.db"
