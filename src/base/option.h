@@ -93,6 +93,9 @@ enum status option_load_environment(const struct option_table *table, struct opt
 // The value of a row in the words of the file (secrets as "********", a password inside a URL as "***").
 void option_value_text(const struct option_row *row, const void *values, struct buf *out);
 
+// Whether the row has the same value in both structs, secrets and passwords included.
+bool option_value_same(const struct option_row *row, const void *values, const void *others);
+
 // What is made from the table.
 enum option_document {
     OPTION_SAMPLE_FILE, // YAML with comments: config/fdp.yaml

@@ -263,3 +263,16 @@ void option_value_text(const struct option_row *row, const void *values, struct 
 {
     option_value_write(row, (const char *)values + row->at, false, out);
 }
+
+bool option_value_same(const struct option_row *row, const void *values, const void *others)
+{
+    struct buf one, other;
+    buf_init(&one, BUF_MAX_CONFIG_FILE);
+    buf_init(&other, BUF_MAX_CONFIG_FILE);
+    option_value_write(row, (const char *)values + row->at, true, &one);
+    option_value_write(row, (const char *)others + row->at, true, &other);
+    bool same = slice_equal(buf_slice(&one), buf_slice(&other));
+    buf_fini(&one);
+    buf_fini(&other);
+    return same;
+}

@@ -36,6 +36,15 @@ bool text_is_utf8(const char *data, size_t size)
     return true;
 }
 
+bool text_is_blank(struct slice text)
+{
+    static const char byte_order_mark[] = "\xef\xbb\xbf", spaces[] = " \t\n\v\f\r";
+    size_t i = 0, mark = sizeof byte_order_mark - 1;
+    if (text.size >= mark && !memcmp(text.data, byte_order_mark, mark)) i = mark;
+    while (i < text.size && memchr(spaces, text.data[i], sizeof spaces - 1)) i++;
+    return i == text.size;
+}
+
 bool text_to_int64(struct slice text, int64_t *value)
 {
     size_t i = 0;

@@ -36,6 +36,9 @@ static inline bool slice_is(struct slice a, const char *text)
 // True when the bytes are well-formed UTF-8 (no overlong forms, no surrogates, at most U+10FFFF).
 bool text_is_utf8(const char *data, size_t size);
 
+// True when there is nothing but white space, perhaps behind a byte order mark.
+bool text_is_blank(struct slice text);
+
 // The number that the whole slice spells in decimal; false when it is none or does not fit.
 bool text_to_int64(struct slice text, int64_t *value);
 bool text_to_double(struct slice text, double *value);

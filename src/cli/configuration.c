@@ -15,7 +15,8 @@ static void warn_unknown(void *context, const char *name, const char *nearest)
     log_warn((const struct log *)context, "config", "an environment variable that no option has", "variable", name, "nearest", nearest);
 }
 
-static enum status load_file(struct option_values *values, const char *path, struct err *err)
+// `named`: by -c, not found at its usual place.
+static enum status load_file(struct option_values *values, const char *path, bool named, struct err *err)
 {
     struct buf text;
     buf_init(&text, BUF_MAX_CONFIG_FILE);
@@ -25,7 +26,12 @@ static enum status load_file(struct option_values *values, const char *path, str
         status = err_set(err, FATAL, ERR_CONFIG, "cannot read the configuration %s: %s", path, why);
     else if (text.full)
         status = err_set(err, FATAL, ERR_CONFIG, "the configuration %s is longer than %d bytes", path, BUF_MAX_CONFIG_FILE);
-    if (status == OK) status = option_load_yaml(&config_options, values, text.data ? text.data : "", text.size, path, err);
+    else if (text_is_blank(buf_slice(&text)))
+        status =
+            err_set(err, FATAL, ERR_CONFIG,
+                    "the configuration %s is empty; write options into it, or remove it%s and start again to use the built-in defaults",
+                    path, named ? " and its -c" : "");
+    if (status == OK) status = option_load_yaml(&config_options, values, text.data, text.size, path, err);
     buf_fini(&text);
     return status;
 }
@@ -41,7 +47,7 @@ enum status configuration_load(const struct app *app, struct option_values *valu
     const char *file = configuration_file(app);
     struct log log = app->log;
     TRY(option_load_defaults(&config_options, values, err));
-    if (file) TRY(load_file(values, file, err));
+    if (file) TRY(load_file(values, file, app->common.config_file, err));
     TRY(option_load_environment(&config_options, values, environ, warn_unknown, &log, err));
     for (int i = 0; i < app->common.set_count; i++) TRY(option_load_set(&config_options, values, app->common.sets[i], "command line", err));
     return OK;

@@ -8,7 +8,8 @@
 // The file of this run: of -c, or /etc/fdp/fdp.yaml where it exists; NULL: none.
 const char *configuration_file(const struct app *app);
 
-// Loads all layers. ERR_CONFIG names what is wrong and where; then the values are good for nothing but option_values_fini.
+// Loads all layers. A file with comments only is all defaults; one with nothing but white space is wrong, for it was rather emptied by
+// mistake. ERR_CONFIG names what is wrong and where; then the values are good for nothing but option_values_fini.
 enum status configuration_load(const struct app *app, struct option_values *values, struct err *err) MUST_CHECK;
 
 #endif

@@ -3,7 +3,6 @@
 #include "cli/reload.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -18,28 +17,35 @@ enum { LOOK_INTERVAL_MS = 1000 };
 
 // --- Noticing ---
 
-// Of the content, by its path: a ConfigMap's symbolic link that was swapped is a change too. 0: there is no file to look at, or an empty
-// one, as between the two steps of an editor that empties a file before it writes.
+enum { NO_FILE = 0, EMPTY_FILE = 2 }; // beside the hashes, which are odd
+
+// Of the content, by its path: a ConfigMap's symbolic link that was swapped is a change too.
 static uint64_t content_hash(const struct app *app)
 {
     const char *file = configuration_file(app);
     struct stat info;
-    uint64_t hash = 0;
-    if (!file || stat(file, &info) || !S_ISREG(info.st_mode)) return 0;
+    uint64_t hash = NO_FILE;
+    if (!file || stat(file, &info) || !S_ISREG(info.st_mode)) return NO_FILE;
     struct buf text;
     buf_init(&text, BUF_MAX_CONFIG_FILE);
-    if (!file_read(file, &text) && text.size) hash = text_hash(text.data, text.size) | 1;
+    if (!file_read(file, &text)) hash = text_is_blank(buf_slice(&text)) ? EMPTY_FILE : text_hash(text.data, text.size) | 1;
     buf_fini(&text);
     return hash;
 }
 
-static bool changed(struct reload *self)
+// Whether it is time to read the file: somebody asked, its content changed, or what it says could not be taken up yet.
+static bool due(struct reload *self, bool asked)
 {
+    if (!asked && clock_mono_ns() < self->next_look_ns) return false;
     self->next_look_ns = clock_deadline_ms(LOOK_INTERVAL_MS);
     uint64_t hash = content_hash(self->app);
-    bool differs = hash && hash != self->seen;
-    if (hash) self->seen = hash;
-    return differs;
+    bool just_emptied = hash == EMPTY_FILE && !self->empty;
+    self->empty = hash == EMPTY_FILE;
+    // An editor may be about to write what it has emptied: it counts when it still is so at the next look.
+    if (just_emptied && !asked) return false;
+    bool differs = hash != NO_FILE && hash != self->seen;
+    if (hash != NO_FILE) self->seen = hash;
+    return differs || asked || self->pending;
 }
 
 void reload_init(struct reload *self, const struct app *app)
@@ -81,16 +87,9 @@ static uint32_t compare(struct reload *self, const struct option_values *values)
 {
     uint32_t reloadable = 0;
     bool restart = false;
-    struct buf before, after;
-    buf_init(&before, BUF_MAX_CONFIG_FILE);
-    buf_init(&after, BUF_MAX_CONFIG_FILE);
     for (size_t i = 0; i < config_options.count; i++) {
         const struct option_row *row = &config_options.rows[i];
-        buf_reset(&before);
-        buf_reset(&after);
-        option_value_text(row, self->config, &before);
-        option_value_text(row, values->values, &after);
-        if (before.size == after.size && (!before.size || !memcmp(before.data, after.data, before.size))) continue;
+        if (option_value_same(row, self->config, values->values)) continue;
         if (row->flags & OPTION_RELOADABLE) {
             reloadable++;
             continue;
@@ -98,8 +97,6 @@ static uint32_t compare(struct reload *self, const struct option_values *values)
         restart = true;
         log_warn(&self->app->log, component, "this option changes only with a restart; its former value stays", "option", row->name);
     }
-    buf_fini(&before);
-    buf_fini(&after);
     metric_set(self->restart_needed, restart);
     return reloadable;
 }
@@ -151,9 +148,7 @@ static void keep(struct reload *self, struct option_values *values)
 
 void reload_look(struct reload *self, bool asked, struct ingest *ingest, struct process *process)
 {
-    bool look = clock_mono_ns() >= self->next_look_ns;
-    if (!asked && !look) return;
-    if (!changed(self) && !asked && !self->pending) return;
+    if (!due(self, asked)) return;
     struct err err;
     struct option_values *values = memory_new(1, sizeof *values);
     bool taken = false;

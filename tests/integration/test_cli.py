@@ -195,6 +195,25 @@ def test_yaml_mistakes_name_file_and_line(fdp, tmp_path):
     assert done.returncode == 3 and str(file) in done.stderr
 
 
+@pytest.mark.parametrize("command", ["up", "process", "ingest", "check", "config show", "version"])
+def test_an_empty_configuration_is_refused(fdp, tmp_path, command):
+    file = tmp_path / "emptied.yaml"
+    for nothing in ("", " \n\t\r\n", "\ufeff\n"):
+        file.write_text(nothing)
+        done = fdp.run(*command.split(), "-c", file, "--data", fdp.data)
+        assert done.returncode == 3 and done.stdout == "", (done.stdout, done.stderr)
+        assert f"{file} is empty; write options into it, or remove it and its -c" in done.stderr
+    assert not fdp.data.exists()
+
+
+def test_a_configuration_of_comments_is_all_defaults(fdp, tmp_path):
+    file = tmp_path / "comments.yaml"
+    file.write_text("# nothing\n\n  # at all\n")
+    values = [(row["option"], row["value"], row["origin"]) for row in json.loads(fdp("config", "show", "--json", "-c", file))]
+    sample = [(row["option"], row["value"], "default") for row in json.loads(fdp("config", "show", "--json", "-c", ROOT / "config/fdp.yaml"))]
+    assert values == sample
+
+
 def test_unknown_environment_only_warns(fdp):
     done = fdp.run("config", "show", env={"FDP_SIMULATOR_RAT": "1", "FDP_SERVICE_HOST": "10.0.0.1"})
     assert done.returncode == 0 and "FDP_SIMULATOR_RAT" in done.stderr

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A changed configuration: taken up without a restart when it is right, refused without harm when it is not."""
+import json
 import signal
 import urllib.request
 
@@ -82,6 +83,70 @@ def test_a_file_that_is_no_configuration_is_named_with_its_line(fdp, role):
     wait_for(lambda: role.metric('fdp_config_reloads_total{outcome="refused"}') == 1, "the refusal in the metrics")
     assert "fdp.yaml:6" in role.stderr() and "processing" in role.stderr()
     finish(fdp, role)
+
+
+def refused(role):
+    return role.metric('fdp_config_reloads_total{outcome="refused"}')
+
+
+@pytest.mark.parametrize("nothing", ["", " \n\t\n"])
+def test_an_emptied_file_is_refused(fdp, role, nothing):
+    role.file.write_text(nothing)
+    wait_for(lambda: role.metric("fdp_config_in_force") == 0, "the refusal in the metrics")
+    said = [line for line in role.stderr().splitlines() if str(role.file) in line]
+    assert len(said) == 1 and "the former one stays in force" in said[0] and "is empty; write options into it" in said[0], said
+    before = role.rows("first")
+    wait_for(lambda: role.rows("first") > before, "rows of the routes in force")
+    role.file.write_text(marked("first"))  # the very same that it had
+    wait_for(lambda: role.metric("fdp_config_in_force") == 1, "the file in force again")
+    assert refused(role) == 1 and role.metric('fdp_config_reloads_total{outcome="applied"}') == 1
+    finish(fdp, role)
+
+
+def test_an_emptied_file_is_refused_once_on_sighup(fdp, role):
+    role.file.write_text("")
+    role.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: refused(role), "the refusal in the metrics")
+    role.file.write_text(marked("second"))
+    wait_for(lambda: role.rows("second"), "rows of the second routes")
+    assert role.metric("fdp_config_in_force") == 1
+    finish(fdp, role)
+
+
+def test_a_file_that_lost_its_sections_wants_a_restart(fdp):
+    """Comments only are all defaults, which are another stream and another store than those in force."""
+    file, store = fdp.folder / "fdp.yaml", fdp.folder / "elsewhere.db"
+    before = (
+        f"streaming: {{url: 'embedded:{fdp.folder}/elsewhere', kafka: {{sasl.password: one}}}}\n"
+        f"storage: {{url: 'sqlite:{store}'}}\n"
+    )
+    file.write_text(before)
+    role = fdp.up("--config", file)
+    page = role.address("monitoring") + "metrics"
+
+    def metric(name):
+        with urllib.request.urlopen(page, timeout=10) as answer:
+            return next(float(line.split()[1]) for line in answer.read().decode().splitlines() if line.startswith(name + " "))
+
+    def rows():
+        return json.loads(fdp("sql", "--json", "--set", f"storage.url=sqlite:{store}", "SELECT COUNT(*) AS n FROM finance_data_ingress"))[0]["n"]
+
+    wait_for(rows, "rows")
+    assert metric("fdp_config_restart_needed") == 0
+    file.write_text("# nothing but a comment\n")
+    wait_for(lambda: metric("fdp_config_restart_needed"), "the restart that is needed")
+    named = [line for line in role.stderr().splitlines() if "changes only with a restart" in line]
+    assert len(named) == 3 and all(any(option in line for line in named) for option in ("streaming.url", "streaming.kafka", "storage.url")), named
+    assert metric("fdp_config_in_force") == 1
+    count = rows()
+    wait_for(lambda: rows() > count, "rows where they have always gone")
+    file.write_text(before.replace("one", "two"))  # a secret is an option like the others
+    wait_for(lambda: role.stderr().count("changes only with a restart") == 4, "the secret that wants a restart")
+    assert metric("fdp_config_restart_needed") == 1 and "two" not in role.stderr()
+    file.write_text(before)
+    wait_for(lambda: metric("fdp_config_restart_needed") == 0, "the configuration of the start")
+    code, _, errors = role.stop()
+    assert code == 0, errors
 
 
 def test_sighup_reads_it_again(fdp, role):

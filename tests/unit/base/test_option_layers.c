@@ -221,6 +221,35 @@ static void test_file_variant_is_only_for_secrets(void **state)
     assert_refused(f, "main: {servers-file: x}\n", "unknown key \"servers-file\"");
 }
 
+// The rows whose values differ between what is loaded and `yaml`.
+static const char *differing(struct fixture *f, const char *yaml)
+{
+    static char names[256];
+    struct option_values other;
+    names[0] = '\0';
+    assert_int_equal(option_load_defaults(&table, &other, &f->err), OK);
+    assert_int_equal(option_load_yaml(&table, &other, yaml, strlen(yaml), "b.yaml", &f->err), OK);
+    for (size_t i = 0; i < table.count; i++) {
+        if (option_value_same(&table.rows[i], f->values.values, other.values)) continue;
+        size_t length = strlen(names);
+        snprintf(names + length, sizeof names - length, "%s ", table.rows[i].name);
+    }
+    option_values_fini(&other);
+    return names;
+}
+
+static void test_value_same_sees_what_is_shown_masked(void **state)
+{
+    struct fixture *f = *state;
+    assert_loads(f, "main: {password: a, extra: {token: a, b: 1}, deep: {url: 'x://u:a@h'}, servers: [{host: h, key: a}]}");
+    assert_string_equal(
+        differing(f, "main: {password: a, extra: {token: a, b: 1}, deep: {url: 'x://u:a@h'}, servers: [{host: h, key: a}]}"), "");
+    assert_string_equal(
+        differing(f, "main: {password: c, extra: {token: c, b: 1}, deep: {url: 'x://u:c@h'}, servers: [{host: h, key: c}]}"),
+        "main.extra main.servers main.password main.deep.url ");
+    assert_string_equal(differing(f, "# nothing"), "main.extra main.servers main.password main.deep.url ");
+}
+
 static void test_secrets_are_never_shown(void **state)
 {
     struct fixture *f = *state;
@@ -354,6 +383,7 @@ int main(void)
         CASE(test_secret_file_trouble_is_named),
         CASE(test_secret_twice_is_refused),
         CASE(test_file_variant_is_only_for_secrets),
+        CASE(test_value_same_sees_what_is_shown_masked),
         CASE(test_secrets_are_never_shown),
         CASE(test_passwords_in_urls_are_never_shown),
         CASE(test_value_text_is_what_the_file_would_say),

@@ -74,6 +74,23 @@ static void test_is_utf8_over_all_code_points(void **state)
     }
 }
 
+static void test_is_blank_of_white_space_only(void **state)
+{
+    (void)state;
+    assert_true(text_is_blank((struct slice){NULL, 0}));
+    assert_true(text_is_blank(SLICE("")));
+    assert_true(text_is_blank(SLICE(" \t\r\n\v\f\n")));
+    assert_true(text_is_blank(SLICE("\xef\xbb\xbf")));
+    assert_true(text_is_blank(SLICE("\xef\xbb\xbf\r\n")));
+    assert_true(text_is_blank((struct slice){" a", 1}));
+    assert_false(text_is_blank(SLICE("#")));
+    assert_false(text_is_blank(SLICE("\n\n  a")));
+    assert_false(text_is_blank(SLICE("a\n")));
+    assert_false(text_is_blank(SLICE("\n\0")));
+    assert_false(text_is_blank(SLICE("\xef\xbb")));
+    assert_false(text_is_blank(SLICE("\n\xef\xbb\xbf")));
+}
+
 static void test_to_int64_at_the_limits(void **state)
 {
     (void)state;
@@ -281,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_is_utf8_takes_what_is_well_formed),
         cmocka_unit_test(test_is_utf8_refuses_what_is_not),
         cmocka_unit_test(test_is_utf8_over_all_code_points),
+        cmocka_unit_test(test_is_blank_of_white_space_only),
         cmocka_unit_test(test_to_int64_at_the_limits),
         cmocka_unit_test(test_to_double_takes_decimals_only),
         cmocka_unit_test(test_hex_is_lower_case),
