@@ -169,6 +169,8 @@ static enum status print_from(struct tail *self, const char *from, struct err *e
         if (!self->follow) status = tool_reached(self->stream, &self->topic, self->end, &self->ended, err);
     }
     batch_free(records);
+    bool cut_short = !self->follow && !self->ended && self->printed < self->limit && !ferror(stdout);
+    if (status == OK && cut_short) status = tool_incomplete(&self->topic, err);
     return status;
 }
 

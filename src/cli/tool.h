@@ -43,8 +43,9 @@ enum status tool_find_topic(struct stream *stream, const char *name, struct stre
 enum status tool_last_records(struct stream *stream, const struct stream_topic *topic, uint32_t limit, struct batch **out,
                               struct err *err) MUST_CHECK;
 
-// How long a stream that gives nothing is waited for, before what was read counts as all.
+// How long a stream that gives nothing is waited for, before a command says that what it has read is not all.
 enum { TOOL_PATIENCE_MS = 10000 };
+enum status tool_incomplete(const struct stream_topic *topic, struct err *err) MUST_CHECK;
 // Whether partitions that are read were given up to their `ends`, one per partition; those that were become 0.
 enum status tool_reached(struct stream *stream, const struct stream_topic *topic, int64_t *ends, bool *all, struct err *err) MUST_CHECK;
 

@@ -99,6 +99,14 @@ static enum status seek_last(struct stream *stream, const struct stream_topic *t
     return OK;
 }
 
+enum status tool_incomplete(const struct stream_topic *topic, struct err *err)
+{
+    return err_set(err, RETRY, ERR_STREAM,
+                   "%s: for %d s no record has come, and its end is not reached: this is not all of it; see that the stream is well, and"
+                   " try again",
+                   topic->name, TOOL_PATIENCE_MS / 1000);
+}
+
 // Offsets without a record make it fewer than `waiting`.
 static enum status read_last(struct stream *stream, const struct stream_topic *topic, int64_t *ends, struct batch *all, struct err *err)
 {
@@ -112,7 +120,7 @@ static enum status read_last(struct stream *stream, const struct stream_topic *t
         if (all->rows > before) patience_ns = clock_deadline_ms(TOOL_PATIENCE_MS);
         TRY(tool_reached(stream, topic, ends, &done, err));
     }
-    return OK;
+    return done || batch_full(all) ? OK : tool_incomplete(topic, err);
 }
 
 enum status tool_last_records(struct stream *stream, const struct stream_topic *topic, uint32_t limit, struct batch **out, struct err *err)

@@ -298,7 +298,7 @@ def test_password_of_the_database_is_changed_under_load(pipeline):
 
 
 def test_upgrade_from_the_charts_before_and_rollback(pipeline, tmp_path):
-    """The last commit that changed them stands for the release before this one."""
+    """The last but one commit that changed them stands for the release before this one."""
     history = subprocess.run(["git", "log", "--format=%H", "--", "deploy/charts", "deploy/versions.yaml"], cwd=ROOT, check=True,
                              stdout=subprocess.PIPE, text=True).stdout.split()
     assert history, "the tests need the history of the charts: clone without --depth"
