@@ -379,7 +379,7 @@ def test_every_panel_shows_something(watched):
         for series in watched.prometheus.query(expression):
             assert set(re.findall(r"{{(\w+)}}", legend)) <= set(series["metric"]), title
     (alerts,) = [expression for title, expression, _ in shown if title == "Alerts" and " or 0 * " in expression]
-    assert [series["value"][1] for series in watched.prometheus.query(alerts)] == ["0"]
+    wait_for(lambda: [series["value"][1] for series in watched.prometheus.query(alerts)] == ["0"], "no alert fires")
 
 
 def test_healthy_pipeline_raises_no_alert(watched):
