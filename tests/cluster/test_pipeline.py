@@ -223,7 +223,7 @@ def test_sync_brings_back_what_was_changed_by_hand(pipeline, helm):
         pipeline.cluster.helm("uninstall", "processing", "--wait")
     one = ["--selector", "name=processing"]
     pipeline.sync(*one, helm=helm)
-    pipeline.edit_routes("processing", lambda routes: routes[0].update(select="SELECT id, price, time, 'edited' AS exchange FROM tick"))
+    pipeline.edit_routes("processing", lambda routes: routes[0].update(select="SELECT id, price, time, 'edited' AS exchange, event_id FROM tick"))
     pipeline.kubectl("scale", "deploy/processing", "--replicas=3")
     pipeline.sync(*one, helm=helm)
     assert "edited" not in pipeline.cluster.get("configmap", "processing")["data"]["fdp.yaml"]
