@@ -1,13 +1,19 @@
 {{/* SPDX-License-Identifier: Apache-2.0 */}}
 
+{{/* Refuses `properties` of Kafka or of its clients that are secret, for they go into a ConfigMap: `where` they are, `instead` what to do. */}}
+{{- define "fdp.no-secrets" -}}
+{{- range $name, $_ := .properties -}}
+{{- if regexMatch "(password|secret|jaas[.]config|ssl[.](key|keystore)[.](pem|key))$" $name -}}
+{{- fail (printf "%s: %s is a secret and would be for everybody to read. Put it into a Secret, %s" $.where $name $.instead) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The sections of fdp.yaml that say where the others are, from the values `kafka`, `registry` and `store`. As YAML. */}}
 {{- define "fdp.streaming-config" -}}
 {{- $kafka := .root.Values.kafka -}}
-{{- range list "sasl.password" "ssl.key.password" "ssl.key.pem" "ssl.keystore.password" "sasl.oauthbearer.client.secret" -}}
-{{- if hasKey $kafka.properties . -}}
-{{- fail (printf "kafka.properties: %s is a secret and would be for everybody to read. Put it into a Secret, name that one as kafka.existingSecret, and say %s-file: /var/run/secrets/kafka/KEY" . .) -}}
-{{- end -}}
-{{- end -}}
+{{- include "fdp.no-secrets" (dict "properties" $kafka.properties "where" "kafka.properties"
+  "instead" "name that one as kafka.existingSecret, and give its file as NAME-file: /var/run/secrets/kafka/KEY") -}}
 {{- $streaming := dict "url" (printf "kafka://%s" $kafka.bootstrap) -}}
 {{- with $kafka.properties }}{{ $_ := set $streaming "kafka" . }}{{ end -}}
 {{- with (default dict .root.Values.registry).url }}{{ $_ := set $streaming "registry" (dict "url" .) }}{{ end -}}
