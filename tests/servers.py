@@ -10,6 +10,7 @@ import logging
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,16 @@ class Kafka(Server):
         logger.propagate = False
         return AdminClient({"bootstrap.servers": self.bootstrap, "socket.timeout.ms": 10000, "reconnect.backoff.max.ms": 500,
                             "logger": logger})
+
+    @contextlib.contextmanager
+    def silent(self):
+        """The broker is there and says nothing."""
+        broker = int((self.folder / "data/broker.pid").read_text())
+        os.kill(broker, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(broker, signal.SIGCONT)
 
     def topics(self):
         """The topics that are not Kafka's own."""

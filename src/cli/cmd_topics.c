@@ -164,8 +164,8 @@ static enum status print_from(struct tail *self, const char *from, struct err *e
         status = self->stream->ops->poll(self->stream, records, clock_deadline_ms(1000), err);
         if (status == AGAIN || (status == RETRY && self->follow)) status = OK;
         if (status != OK) break;
+        print_rows(self, records); // to one who pages through it, this takes as long as that
         if (records->rows) patience_ns = clock_deadline_ms(TOOL_PATIENCE_MS);
-        print_rows(self, records);
         if (!self->follow) status = tool_reached(self->stream, &self->topic, self->end, &self->ended, err);
     }
     batch_free(records);
