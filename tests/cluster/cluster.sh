@@ -51,6 +51,7 @@ HELM_CACHE_HOME=$cache/helm/cache
 HELM_CONFIG_HOME=$cache/helm/config
 HELM_DATA_HOME=$cache/helm/data
 HELMFILE_UPGRADE_NOTICE_DISABLED=1
+FDP_CLUSTER_PARTS=$cache
 ENVIRONMENT
 }
 

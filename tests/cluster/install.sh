@@ -8,6 +8,7 @@ cache=$fdp_cache/kubernetes
 
 KUBERNETES=1.36.3 HELM3=3.22.0 HELM4=4.3.1 HELMFILE=1.8.0 KUBECONFORM=0.8.0
 SCHEMAS=1.37.0 SCHEMAS_OF=v1.36.0 # the Python package with schemas, and the version of Kubernetes taken from it
+OPERATOR=0.94.1                    # the Prometheus operator, whose kinds the charts make
 GO=1.26.6                         # the least that all of these need
 DEBIAN="containerd runc containernetworking-plugins busybox-static"
 
@@ -15,8 +16,8 @@ usage() {
     cat <<'HELP'
 Builds what is not there yet into ${FDP_CACHE:-~/.cache/fdp}/kubernetes; tools/install.sh charts and cluster call it.
 
-  install.sh tools             what renders and checks charts: helm (3), helm4, helmfile, kubeconform and its schemas, a stand-in for
-                               helm-diff; about 7 minutes on two cores
+  install.sh tools             what renders and checks charts: helm (3), helm4, helmfile, kubeconform and schemas, the kinds of the
+                               Prometheus operator, a stand-in for helm-diff; about 7 minutes on two cores
   install.sh cluster           that, and what a cluster is made of: Kubernetes' daemons, etcd, CoreDNS, a provisioner of volumes,
                                containerd, and the images of the tests; about 6 minutes more
   install.sh --cached SET      builds nothing; succeeds when all that takes long is there
@@ -28,7 +29,7 @@ HELP
 
 parts() { # SET
     case $1 in
-    tools) echo helm helm4 kubeconform helm-diff schemas helmfile ;;
+    tools) echo helm helm4 kubeconform helm-diff schemas operator helmfile ;;
     cluster) echo "$(parts tools)" debian etcd coredns localpath k8s images ;;
     *)
         echo "install.sh: unknown set '$1'; there are tools and cluster" >&2
@@ -47,6 +48,7 @@ key() { # PART
     kubeconform) echo $KUBECONFORM ;;
     helm-diff) digest "$here"/helm-diff/* ;;
     schemas) echo "$SCHEMAS-$SCHEMAS_OF-$(digest "$here/schemas.py")" ;;
+    operator) echo "$OPERATOR-$(digest "$here/schemas.py")" ;;
     debian) echo "$DEBIAN" ;;
     k8s) echo "$KUBERNETES-$(digest "$here"/gomod/k8s/go.*)" ;;
     *) digest "$here/gomod/$1"/go.* ;;
@@ -127,6 +129,18 @@ make_part() { # PART, in a process of its own; programs go to $cache/fresh
             <"$cache/fresh/wheel/kubernetes_validate/kubernetes-json-schema/$SCHEMAS_OF-local-strict/_definitions.json"
         rm -r "$cache/fresh/wheel"
         ;;
+    operator)
+        find_go
+        local module kind
+        module=$(retry go mod download -json "github.com/prometheus-operator/prometheus-operator@v$OPERATOR" |
+            python3 -c 'import json, sys; print(json.load(sys.stdin)["Dir"])')
+        rm -rf "$cache/operator"
+        mkdir "$cache/operator"
+        for kind in podmonitors servicemonitors prometheusrules; do
+            cp "$module/jsonnet/prometheus-operator/$kind-crd.json" "$cache/operator"
+        done
+        "$here/schemas.py" "$cache/operator/schemas" "$cache"/operator/*.json
+        ;;
     debian)
         # Unpacked, not installed: nothing is started, and another container engine on this machine stays as it is.
         mkdir "$cache/fresh/packages"
@@ -158,6 +172,7 @@ describe() { # PART
     kubeconform) echo "kubeconform $KUBECONFORM" ;;
     helm-diff) echo "the stand-in for helm-diff" ;;
     schemas) echo "the schemas of Kubernetes' objects" ;;
+    operator) echo "the kinds of the Prometheus operator" ;;
     debian) echo "containerd, runc, CNI plugins and busybox from Debian" ;;
     k8s) echo "Kubernetes $KUBERNETES (4 minutes)" ;;
     etcd) echo "etcd" ;;

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes JSON schemas as kubeconform reads them, one file for each kind of object: schemas.py DIR < DOCUMENT.
+"""Writes JSON schemas as kubeconform reads them, one file for each kind of object:
+
+  schemas.py DIR < DOCUMENT
+  schemas.py DIR DEFINITION...
 
 DOCUMENT is what an API server says of itself (kubectl get --raw /openapi/v2), or _definitions.json of the Python package kubernetes-validate,
-which was made from that. The schemas are strict: a field that an API server does not know is an error."""
+which was made from that. DEFINITION is a file with a CustomResourceDefinition in JSON. The schemas are strict: a field that an API server does
+not know is an error."""
 import json
 import pathlib
 import shutil
@@ -49,6 +53,11 @@ def strict(schema, optional=False):
 
 def definitions(document):
     """All definitions by name."""
+    if document.get("kind") == "CustomResourceDefinition":
+        spec = document["spec"]
+        kind = spec["names"]["kind"]
+        return {f"{kind}.{version['name']}": strict(version["schema"]["openAPIV3Schema"]) | {
+            KINDS: [{"group": spec["group"], "version": version["name"], "kind": kind}]} for version in spec["versions"]}
     if "definitions" in document:
         found = {name: strict(schema) for name, schema in document["definitions"].items()}
     else:  # strict already, but for how they refer to each other
@@ -81,8 +90,11 @@ def undescribed(value):
 
 
 def main():
-    found = definitions(json.load(sys.stdin, object_hook=undescribed))
-    folder = pathlib.Path(sys.argv[1])
+    folder, *files = map(pathlib.Path, sys.argv[1:])
+    texts = [file.read_text() for file in files] or [sys.stdin.read()]
+    found = {}
+    for text in texts:
+        found |= definitions(json.loads(text, object_hook=undescribed))
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)

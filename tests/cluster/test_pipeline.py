@@ -3,6 +3,7 @@
 
 One cluster serves all tests of this file, in their order; pods run under the restricted profile, which the namespace enforces."""
 import json
+import pathlib
 import re
 import subprocess
 import threading
@@ -168,6 +169,27 @@ def test_prometheus_sees_every_role(pipeline):
         wait_for(lambda: up() >= expected, "targets that are up", PATIENCE)
         rules = requests.get(f"{url}/api/v1/rules", timeout=10).json()["data"]["groups"]
         assert {rule["name"] for group in rules for rule in group["rules"]} >= {"NoTicksStored", "ScrapeDown"}
+
+
+def test_prometheus_operator_gets_what_it_knows(pipeline):
+    def made(kind):
+        return {item["metadata"]["name"] for item in pipeline.cluster.get(f"{kind}s.monitoring.coreos.com")}
+
+    def sync(kind, alerts):
+        values = {chart: {"monitor": {"kind": kind}} for chart in ("ingestion", "streaming", "processing", "monitoring")}
+        values["monitoring"]["prometheusRule"] = {"enabled": alerts}
+        pipeline.sync(values=values)
+        return made("podmonitor"), made("servicemonitor"), made("prometheusrule")
+    roles = {"ingestion", "ingestion-simulator", "streaming-schema-registry", "processing", "monitoring-console"}
+    kinds = [f"--filename={file}" for file in pathlib.Path(pipeline.cluster.environment["FDP_CLUSTER_PARTS"]).glob("operator/*.json")]
+    assert len(kinds) == 3
+    pipeline.kubectl("create", *kinds)
+    pipeline.kubectl("wait", "--for=condition=Established", *kinds)
+    assert sync("PodMonitor", True) == (roles, set(), {"monitoring"})
+    assert sync("ServiceMonitor", True) == (set(), roles, {"monitoring"})
+    # Helm cannot take away what the cluster no longer knows: first they go, then their kinds.
+    assert sync("none", False) == (set(), set(), set())
+    pipeline.kubectl("delete", *kinds)
 
 
 # --- Changed under load ---

@@ -15,8 +15,10 @@ HELMS = ["helm", "helm4"]
 COMPONENTS = ["ingestion", "streaming", "processing", "storage", "monitoring"]
 ENVIRONMENTS = ["default", "offline", "production"]
 KUBERNETES = "1.36.0"
+# A cluster with a Prometheus operator, for `helm template`.
+MONITORED = [f"--api-versions=monitoring.coreos.com/v1/{kind}" for kind in ("PodMonitor", "ServiceMonitor", "PrometheusRule")]
 
-# What an operator may turn on and off, chart by chart, each rendered by itself: name to (chart, values).
+# What one may turn on and off, chart by chart, each rendered by itself for a cluster with a Prometheus operator: name to (chart, values).
 SCENARIOS = {
     "ingestion simulated": ("ingestion", {"simulator": {"enabled": True, "instruments": 1000}}),
     "ingestion from elsewhere": ("ingestion", {"source": "wss://market.example.com/?version=2", "symbols": ["AAPL"]}),
@@ -43,6 +45,8 @@ SCENARIOS = {
         "kafka": {"bootstrap": "kafka.example.com:9093", "existingSecret": "kafka-client"}}),
     "images from elsewhere": ("processing", {"images": {"registry": "registry.example.com/mirror", "pullSecrets": ["mine"], "fdp": {
         "digest": "sha256:" + "0" * 64}}}),
+    **{f"{chart} for a ServiceMonitor": (chart, values | {"monitor": {"kind": "ServiceMonitor", "labels": {"release": "prometheus"}}})
+       for chart, values in [("ingestion", {"simulator": {"enabled": True}}), ("streaming", {}), ("processing", {}), ("monitoring", {})]},
     "no network policies": ("processing", {"networkPolicy": {"enabled": False}}),
 }
 
@@ -73,7 +77,7 @@ def template(chart, values, helm="helm", *args):
 
 @functools.cache
 def scenario(name, helm="helm"):
-    done = template(*SCENARIOS[name], helm)
+    done = template(*SCENARIOS[name], helm, *MONITORED)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

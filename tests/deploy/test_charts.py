@@ -41,9 +41,10 @@ def test_scenario_renders_alike_with_both_helms(name):
 @pytest.mark.parametrize("name", [*helm.ENVIRONMENTS, *helm.SCENARIOS])
 def test_what_comes_out_is_valid_kubernetes(name):
     text = helm.environment(name) if name in helm.ENVIRONMENTS else helm.scenario(name)
-    schemas = next((helm.CACHE / "kubernetes/schemas").glob("*-strict"))
-    done = helm.run("kubeconform", "-strict", "-summary", "-schema-location", f"{schemas}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json",
-                    text=text)
+    kubernetes = next((helm.CACHE / "kubernetes/schemas").glob("*-strict"))
+    places = [f"-schema-location={folder}/{{{{ .ResourceKind }}}}{{{{ .KindSuffix }}}}.json"
+              for folder in (kubernetes, helm.CACHE / "kubernetes/operator/schemas")]
+    done = helm.run("kubeconform", "-strict", "-summary", *places, text=text)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Valid: 0" not in done.stdout or not helm.documents(text)
 
@@ -110,6 +111,29 @@ def test_hostile_texts_stay_texts():
 def test_replicas_are_as_many_as_said(replicas):
     [deployment] = [d for d in helm.documents(helm.template("processing", {"replicas": replicas}).stdout) if d["kind"] == "Deployment"]
     assert deployment["spec"]["replicas"] == replicas
+
+
+@pytest.mark.parametrize("chart, roles", [("ingestion", {"ingestion", "ingestion-simulator"}), ("streaming", {"streaming-schema-registry"}),
+                                          ("processing", {"processing"}), ("monitoring", {"monitoring-console"})])
+@pytest.mark.parametrize("kind", ["PodMonitor", "ServiceMonitor", "none"])
+def test_operator_finds_each_role_once(chart, roles, kind):
+    values = {"monitor": {"kind": kind, "labels": {"release": "prometheus"}}} | ({"simulator": {"enabled": True}} if chart == "ingestion" else {})
+    objects = helm.documents(helm.template(chart, values, "helm", *helm.MONITORED).stdout)
+    monitors = {o["metadata"]["name"]: o for o in objects if o["kind"].endswith("Monitor")}
+    assert {monitor["kind"] for monitor in monitors.values()} == {kind} - {"none"}
+    assert set(monitors) == (set() if kind == "none" else roles)
+    for name, monitor in monitors.items():
+        assert monitor["metadata"]["labels"]["release"] == "prometheus"
+        wanted = monitor["spec"]["selector"]["matchLabels"].items()
+        [pods] = [pods["metadata"]["labels"] for o in objects if o["kind"] == "Deployment"
+                  for pods in [o["spec"]["template"]] if wanted <= pods["metadata"]["labels"].items()]
+        if kind == "PodMonitor":
+            assert monitor["spec"]["podMetricsEndpoints"] == [{"port": "metrics"}]
+        else:
+            [endpoint] = monitor["spec"]["endpoints"]
+            [service] = [o for o in objects if o["kind"] == "Service" and wanted <= o["metadata"]["labels"].items()
+                         and endpoint["port"] in [port["name"] for port in o["spec"]["ports"]]]
+            assert service["metadata"]["name"] == f"{name}-metrics" and service["spec"]["selector"].items() <= pods.items()
 
 
 def egress(values, port):

@@ -27,7 +27,6 @@ CHART = helm.CHARTS / "monitoring"
 ALERTS = sorted(path.stem for path in CHART.glob("alerts/*.yaml"))
 RUNBOOKS = ROOT / "docs/runbooks"
 DASHBOARD = json.loads((CHART / "dashboards/fdp.json").read_text())
-OPERATOR = ["--api-versions", "monitoring.coreos.com/v1/PrometheusRule", "--api-versions", "monitoring.coreos.com/v1/PodMonitor"]
 # Labels that come with being asked, or with an alert, rather than from the page of a role.
 PROMETHEUS_LABELS = {"job", "instance", "le", "alertname", "alertstate", "market"}
 
@@ -176,9 +175,9 @@ def test_component_can_be_left_out(component):
 
 
 def test_operator_gets_rules_where_there_is_one():
-    assert not {kind for kind, _ in rendered()} & {"PrometheusRule", "PodMonitor"}
+    assert not {kind for kind, _ in rendered()} & {"PrometheusRule", "PodMonitor", "ServiceMonitor"}
     labels = {"release": "kube-prometheus-stack"}
-    objects = rendered({"prometheus": {"enabled": False}, "grafana": {"enabled": False}, "prometheusRule": {"labels": labels}}, *OPERATOR)
+    objects = rendered({"prometheus": {"enabled": False}, "grafana": {"enabled": False}, "prometheusRule": {"labels": labels}}, *helm.MONITORED)
     made = objects["PrometheusRule", "monitoring"]
     assert labels.items() <= made["metadata"]["labels"].items()
     assert [found["alert"] for group in made["spec"]["groups"] for found in group["rules"]] == ALERTS

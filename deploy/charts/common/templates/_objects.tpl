@@ -1,7 +1,7 @@
 {{/* SPDX-License-Identifier: Apache-2.0 */}}
 
-{{/* A Service that spreads connections over the pods: `port`, `portName` as the containers call it, and `unready` when also pods that are not
-ready can be of use. */}}
+{{/* A Service that spreads connections over the pods: `port`, `portName`, `target` where the containers call the port otherwise, and
+`unready` when also pods that are not ready can be of use. */}}
 {{- define "fdp.service" -}}
 apiVersion: v1
 kind: Service
@@ -14,7 +14,7 @@ spec:
   selector:
     {{- include "fdp.selector" . | nindent 4 }}
   ports:
-    - {name: {{ .portName }}, port: {{ .port }}, targetPort: {{ .portName }}}
+    - {name: {{ .portName }}, port: {{ .port }}, targetPort: {{ .target | default .portName }}}
 {{- end -}}
 
 {{/* NAME-metrics: no Service to connect to but a name that stands for the addresses of all pods, also of those that are not ready. So
@@ -33,19 +33,24 @@ spec:
     - {name: metrics, port: {{ .port }}, targetPort: metrics}
 {{- end -}}
 
-{{/* The same for the Prometheus operator, where the cluster has one. */}}
-{{- define "fdp.pod-monitor" -}}
-{{- if and .root.Values.podMonitor (.root.Capabilities.APIVersions.Has "monitoring.coreos.com/v1/PodMonitor") }}
+{{/* The same for a Prometheus operator, in clusters that know the kind. `metrics` is the name of the port of the pods and, of all Services
+with these labels, of NAME-metrics alone. */}}
+{{- define "fdp.monitor" -}}
+{{- $kind := .root.Values.monitor.kind -}}
+{{- if .root.Capabilities.APIVersions.Has (printf "monitoring.coreos.com/v1/%s" $kind) }}
 apiVersion: monitoring.coreos.com/v1
-kind: PodMonitor
+kind: {{ $kind }}
 metadata:
   {{- include "fdp.metadata" . | nindent 2 }}
+    {{- with .root.Values.monitor.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
 spec:
   jobLabel: app.kubernetes.io/component
   selector:
     matchLabels:
       {{- include "fdp.selector" . | nindent 6 }}
-  podMetricsEndpoints:
+  {{ eq $kind "PodMonitor" | ternary "podMetricsEndpoints" "endpoints" }}:
     - port: metrics
 {{- end }}
 {{- end -}}
