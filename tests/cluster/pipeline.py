@@ -128,7 +128,8 @@ class Pipeline:
             record = json.loads(line)
             assert "_error" not in record, line
             published[record["_partition"], record["_offset"], record["id"], record["event_id"]] += 1
-        rows = self.sql(f"SELECT partition, _offset, {table}.id, event_id FROM {table} JOIN fdp_offsets ON fdp_offsets.id = _source")
+        rows = self.sql(f"SELECT partition, _offset, {table}.id, event_id FROM {table} JOIN fdp_offsets ON fdp_offsets.id = _source"
+                        " WHERE consumer_group = 'processing'")
         stored = collections.Counter((int(partition), int(offset), symbol, event) for partition, offset, symbol, event in rows)
         quarantined = int(self.sql(f"SELECT count(*) FROM fdp_quarantine WHERE topic = '{topic}'")[0][0])
         assert quarantined == 0, self.fdp("quarantine", "list")

@@ -336,6 +336,23 @@ def test_upgrade_from_the_charts_before_and_rollback(pipeline, tmp_path):
     figure(f"upgraded from {before[:7]}, rolled back, upgraded: {pipeline.compare()} records, each once")
 
 
+def test_kafka_comes_back_without_its_volume(pipeline):
+    """What was stored stays, and when it is told to, the worker begins with the new topics."""
+    stored = pipeline.rows()
+    brokers = "statefulset/fdp-kafka-controller"
+    pipeline.kubectl("scale", brokers, "--replicas=0")
+    pipeline.kubectl("delete", "pvc", f"data-{KAFKA}", timeout=PATIENCE)
+    pipeline.kubectl("scale", brokers, "--replicas=1")
+    pipeline.rolled_out(brokers)
+    for command in commands("runbooks/NoTicksStored.md"):
+        pipeline.cluster.run("bash", "-c", command, timeout=PATIENCE)
+    pipeline.rolled_out("deploy/processing")
+    pipeline.wait_for_more("Kafka began anew")
+    count = pipeline.compare()
+    assert pipeline.rows() >= stored + count
+    figure(f"{stored} rows kept when Kafka lost its volume, then {count} records, each once")
+
+
 # --- Measured, removed ---
 
 def test_memory_of_the_release(pipeline):
