@@ -46,12 +46,26 @@ parse() {
 
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+# A server listens only seconds after its port was chosen, and not while it is stopped: so a file holds the port for its data folder, as long
+# as that is there.
+ports=${TMPDIR:-/tmp}/fdp-ports.$UID
+hold_port() { # PORT
+    local holder
+    mkdir -p "$ports"
+    if (set -C && echo "$data" >"$ports/$1") 2>/dev/null; then return; fi
+    holder=$(cat "$ports/$1" 2>/dev/null)
+    if [ -z "$holder" ] || [ -d "$holder" ]; then return 1; fi
+    echo "$data" >"$ports/$1"
+}
+
+release_ports() { (grep -slrxF -- "$data" "$ports" || true) | xargs -r rm -f; }
+
 # A port that nobody listens on, from below the range that outgoing connections take theirs from: it is still free after a restart.
 free_port() {
     local candidate
     for _ in {1..1000}; do
         candidate=$((20000 + RANDOM % 12000))
-        if ! port_taken "$candidate"; then
+        if ! port_taken "$candidate" && hold_port "$candidate"; then
             echo "$candidate"
             return
         fi
@@ -134,6 +148,7 @@ make_data() {
 
 remove_data() {
     if [ -e "$data/port" ]; then
+        release_ports
         rm -rf "$data"
     elif [ -e "$data" ]; then
         rmdir "$data" 2>/dev/null || fail "$data is not removed: it is not a data folder of $program"

@@ -56,6 +56,24 @@ def test_kafka_keeps_what_it_acknowledged_through_a_kill(kafka):
     kafka.stop()
 
 
+def test_port_belongs_to_a_data_folder_until_that_is_removed(tmp_path):
+    """Servers that start at the same time, or are stopped for a while, do not take each other's."""
+    def hold(folder):
+        script = f"source {TOOLS}/server.sh; data=$1; mkdir -p $data; touch $data/port; hold_port 20000"
+        return subprocess.run(["bash", "-c", script, "hold", tmp_path / folder], env=os.environ | {"TMPDIR": str(tmp_path)}).returncode == 0
+
+    def remove(folder):
+        script = f"source {TOOLS}/server.sh; data=$1 given=$1; remove_data"
+        subprocess.run(["bash", "-c", script, "remove", tmp_path / folder], env=os.environ | {"TMPDIR": str(tmp_path)}, check=True)
+    assert hold("one") and not hold("two")
+    remove("two")
+    assert not hold("three")
+    remove("one")
+    assert hold("two") and not hold("one")
+    shutil.rmtree(tmp_path / "two")
+    assert hold("one")
+
+
 @pytest.mark.parametrize("time", ["first", "second"])
 def test_kafka_is_new_for_each_test(kafka, time):
     assert kafka.topics() == []
