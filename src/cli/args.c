@@ -8,7 +8,7 @@
 #include "base/text.h"
 
 static const struct flag common_flags[] = {
-    {"config", "FILE", "configuration file; also -c. Default: /etc/fdp/fdp.yaml, else the built-in one"},
+    {"config", "FILE", "configuration file; also -c. Default: $FDP_CONFIG, else /etc/fdp/fdp.yaml, else the built-in one"},
     {"data", "DIR", "folder of the embedded log and store (default ./fdp-data)"},
     {"set", "KEY=VALUE", "set one option, such as simulator.rate=1000; may be repeated"},
     {"log-level", "LEVEL", "debug, info, warn or error"},

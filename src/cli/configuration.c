@@ -2,21 +2,23 @@
 // Loading the layers of the configuration.
 #include "cli/configuration.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 
-static const char default_file[] = "/etc/fdp/fdp.yaml";
+static const char default_file[] = "/etc/fdp/fdp.yaml", file_variable[] = "FDP_CONFIG";
 extern char **environ;
 
 static void warn_unknown(void *context, const char *name, const char *nearest)
 {
+    if (!strcmp(name, file_variable)) return;
     // Kubernetes puts variables of its own into every pod: worth a word, not an error.
     log_warn((const struct log *)context, "config", "an environment variable that no option has", "variable", name, "nearest", nearest);
 }
 
-// `named`: by -c, not found at its usual place.
-static enum status load_file(struct option_values *values, const char *path, bool named, struct err *err)
+static enum status load_file(struct option_values *values, const char *path, struct err *err)
 {
     struct buf text;
     buf_init(&text, BUF_MAX_CONFIG_FILE);
@@ -27,10 +29,8 @@ static enum status load_file(struct option_values *values, const char *path, boo
     else if (text.full)
         status = err_set(err, FATAL, ERR_CONFIG, "the configuration %s is longer than %d bytes", path, BUF_MAX_CONFIG_FILE);
     else if (text_is_blank(buf_slice(&text)))
-        status =
-            err_set(err, FATAL, ERR_CONFIG,
-                    "the configuration %s is empty; write options into it, or remove it%s and start again to use the built-in defaults",
-                    path, named ? " and its -c" : "");
+        status = err_set(err, FATAL, ERR_CONFIG,
+                         "the configuration %s is empty; write options into it, or start again without it to use the built-in defaults", path);
     if (status == OK) status = option_load_yaml(&config_options, values, text.data, text.size, path, err);
     buf_fini(&text);
     return status;
@@ -38,7 +38,8 @@ static enum status load_file(struct option_values *values, const char *path, boo
 
 const char *configuration_file(const struct app *app)
 {
-    if (app->common.config_file) return app->common.config_file;
+    const char *named = app->common.config_file ? app->common.config_file : getenv(file_variable);
+    if (named && *named) return named;
     return access(default_file, F_OK) ? NULL : default_file;
 }
 
@@ -47,7 +48,7 @@ enum status configuration_load(const struct app *app, struct option_values *valu
     const char *file = configuration_file(app);
     struct log log = app->log;
     TRY(option_load_defaults(&config_options, values, err));
-    if (file) TRY(load_file(values, file, app->common.config_file, err));
+    if (file) TRY(load_file(values, file, err));
     TRY(option_load_environment(&config_options, values, environ, warn_unknown, &log, err));
     for (int i = 0; i < app->common.set_count; i++) TRY(option_load_set(&config_options, values, app->common.sets[i], "command line", err));
     return OK;

@@ -5,7 +5,7 @@
 
 #include "cli/command.h"
 
-// The file of this run: of -c, or /etc/fdp/fdp.yaml where it exists; NULL: none.
+// The file of this run: of -c, of FDP_CONFIG, or /etc/fdp/fdp.yaml where it exists; NULL: none.
 const char *configuration_file(const struct app *app);
 
 // Loads all layers. A file with comments only is all defaults; one with nothing but white space is wrong, for it was rather emptied by

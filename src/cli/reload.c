@@ -20,9 +20,8 @@ enum { LOOK_INTERVAL_MS = 1000 };
 enum { NO_FILE = 0, EMPTY_FILE = 2 }; // beside the hashes, which are odd
 
 // Of the content, by its path: a ConfigMap's symbolic link that was swapped is a change too.
-static uint64_t content_hash(const struct app *app)
+static uint64_t content_hash(const char *file)
 {
-    const char *file = configuration_file(app);
     struct stat info;
     uint64_t hash = NO_FILE;
     if (!file || stat(file, &info) || !S_ISREG(info.st_mode)) return NO_FILE;
@@ -38,21 +37,24 @@ static bool due(struct reload *self, bool asked)
 {
     if (!asked && clock_mono_ns() < self->next_look_ns) return false;
     self->next_look_ns = clock_deadline_ms(LOOK_INTERVAL_MS);
-    uint64_t hash = content_hash(self->app);
-    bool just_emptied = hash == EMPTY_FILE && !self->empty;
-    self->empty = hash == EMPTY_FILE;
-    // An editor may be about to write what it has emptied: it counts when it still is so at the next look.
+    const char *file = self->file ? self->file : configuration_file(self->app);
+    uint64_t hash = content_hash(file);
+    if (hash != NO_FILE) self->file = file;
+    bool empty = hash == EMPTY_FILE || (hash == NO_FILE && self->file), just_emptied = empty && !self->empty;
+    self->empty = empty;
+    // An editor may be about to write what it has emptied or moved away: it counts when it still is so at the next look.
     if (just_emptied && !asked) return false;
-    bool differs = hash != NO_FILE && hash != self->seen;
-    if (hash != NO_FILE) self->seen = hash;
+    bool differs = hash != self->seen;
+    self->seen = hash;
     return differs || asked || self->pending;
 }
 
 void reload_init(struct reload *self, const struct app *app)
 {
     static const char help[] = "Changes of the configuration while running";
-    *self =
-        (struct reload){.app = app, .config = app->config, .seen = content_hash(app), .next_look_ns = clock_deadline_ms(LOOK_INTERVAL_MS)};
+    const char *file = configuration_file(app);
+    *self = (struct reload){.app = app, .config = app->config, .seen = content_hash(file), .next_look_ns = clock_deadline_ms(LOOK_INTERVAL_MS)};
+    if (self->seen != NO_FILE) self->file = file;
     self->applied = metric_counter(app->metrics, "fdp_config_reloads_total", "outcome=\"applied\"", help);
     self->refused = metric_counter(app->metrics, "fdp_config_reloads_total", "outcome=\"refused\"", help);
     self->in_force = metric_gauge(app->metrics, "fdp_config_in_force", NULL,
@@ -130,6 +132,8 @@ static enum status take_up(const struct config *config, struct ingest *ingest, s
 static enum status reload(struct reload *self, struct option_values *values, struct ingest *ingest, struct process *process, bool *taken,
                           struct err *err)
 {
+    if (self->file && !configuration_file(self->app))
+        return err_set(err, FATAL, ERR_CONFIG, "the configuration %s is gone; put it back, or start again without it", self->file);
     TRY(configuration_load(self->app, values, err));
     err->status = OK;
     if (config_check(values->values, note_problem, err)) return FATAL;

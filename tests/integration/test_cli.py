@@ -202,7 +202,7 @@ def test_an_empty_configuration_is_refused(fdp, tmp_path, command):
         file.write_text(nothing)
         done = fdp.run(*command.split(), "-c", file, "--data", fdp.data)
         assert done.returncode == 3 and done.stdout == "", (done.stdout, done.stderr)
-        assert f"{file} is empty; write options into it, or remove it and its -c" in done.stderr
+        assert f"{file} is empty; write options into it, or start again without it" in done.stderr
     assert not fdp.data.exists()
 
 
@@ -212,6 +212,19 @@ def test_a_configuration_of_comments_is_all_defaults(fdp, tmp_path):
     values = [(row["option"], row["value"], row["origin"]) for row in json.loads(fdp("config", "show", "--json", "-c", file))]
     sample = [(row["option"], row["value"], "default") for row in json.loads(fdp("config", "show", "--json", "-c", ROOT / "config/fdp.yaml"))]
     assert values == sample
+
+
+def test_the_environment_names_the_file(fdp, tmp_path):
+    for name, rate in (("one", 11), ("two", 22)):
+        (tmp_path / name).write_text(f"simulator: {{rate: {rate}}}\n")
+    env = {"FDP_CONFIG": str(tmp_path / "one")}
+    done = fdp.run("config", "show", "--json", env=env)
+    row, = (row for row in json.loads(done.stdout) if row["option"] == "simulator.rate")
+    assert row["value"] == "11" and row["origin"] == f"{tmp_path}/one:1" and done.stderr == ""
+    assert '"22"' in fdp("config", "show", "--json", "-c", tmp_path / "two", env=env)
+    missing = fdp.run("check", env={"FDP_CONFIG": str(tmp_path / "three")})
+    assert missing.returncode == 3 and f"cannot read the configuration {tmp_path}/three: No such file" in missing.stderr
+    assert fdp.run("config", "show", env={"FDP_CONFIG": ""}).returncode == 0
 
 
 def test_unknown_environment_only_warns(fdp):

@@ -103,6 +103,21 @@ def test_an_emptied_file_is_refused(fdp, role, nothing):
     finish(fdp, role)
 
 
+def test_a_file_that_is_gone_is_refused(fdp, role):
+    role.file.rename(role.file.with_suffix(".away"))
+    wait_for(lambda: role.metric("fdp_config_in_force") == 0, "the refusal in the metrics")
+    said = [line for line in role.stderr().splitlines() if str(role.file) in line]
+    assert len(said) == 1 and "the former one stays in force" in said[0] and "No such file" in said[0], said
+    before = role.rows("first")
+    wait_for(lambda: role.rows("first") > before, "rows of the routes in force")
+    role.file.with_suffix(".away").rename(role.file)
+    wait_for(lambda: role.metric("fdp_config_in_force") == 1, "the file in force again")
+    assert refused(role) == 1
+    role.file.write_text(marked("second"))
+    wait_for(lambda: role.rows("second"), "rows of the second routes")
+    finish(fdp, role)
+
+
 def test_an_emptied_file_is_refused_once_on_sighup(fdp, role):
     role.file.write_text("")
     role.process.send_signal(signal.SIGHUP)
