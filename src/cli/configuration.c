@@ -29,8 +29,9 @@ static enum status load_file(struct option_values *values, const char *path, str
     else if (text.full)
         status = err_set(err, FATAL, ERR_CONFIG, "the configuration %s is longer than %d bytes", path, BUF_MAX_CONFIG_FILE);
     else if (text_is_blank(buf_slice(&text)))
-        status = err_set(err, FATAL, ERR_CONFIG,
-                         "the configuration %s is empty; write options into it, or start again without it to use the built-in defaults", path);
+        status =
+            err_set(err, FATAL, ERR_CONFIG,
+                    "the configuration %s is empty; write options into it, or start again without it to use the built-in defaults", path);
     if (status == OK) status = option_load_yaml(&config_options, values, text.data, text.size, path, err);
     buf_fini(&text);
     return status;

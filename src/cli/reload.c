@@ -40,10 +40,10 @@ static bool due(struct reload *self, bool asked)
     const char *file = self->file ? self->file : configuration_file(self->app);
     uint64_t hash = content_hash(file);
     if (hash != NO_FILE) self->file = file;
-    bool empty = hash == EMPTY_FILE || (hash == NO_FILE && self->file), just_emptied = empty && !self->empty;
-    self->empty = empty;
+    bool missing = hash == EMPTY_FILE || (hash == NO_FILE && self->file), just_now = missing && !self->missing;
+    self->missing = missing;
     // An editor may be about to write what it has emptied or moved away: it counts when it still is so at the next look.
-    if (just_emptied && !asked) return false;
+    if (just_now && !asked) return false;
     bool differs = hash != self->seen;
     self->seen = hash;
     return differs || asked || self->pending;
@@ -53,8 +53,9 @@ void reload_init(struct reload *self, const struct app *app)
 {
     static const char help[] = "Changes of the configuration while running";
     const char *file = configuration_file(app);
-    *self = (struct reload){.app = app, .config = app->config, .seen = content_hash(file), .next_look_ns = clock_deadline_ms(LOOK_INTERVAL_MS)};
-    if (self->seen != NO_FILE) self->file = file;
+    uint64_t seen = content_hash(file);
+    *self = (struct reload){.app = app, .config = app->config, .seen = seen, .file = seen == NO_FILE ? NULL : file};
+    self->next_look_ns = clock_deadline_ms(LOOK_INTERVAL_MS);
     self->applied = metric_counter(app->metrics, "fdp_config_reloads_total", "outcome=\"applied\"", help);
     self->refused = metric_counter(app->metrics, "fdp_config_reloads_total", "outcome=\"refused\"", help);
     self->in_force = metric_gauge(app->metrics, "fdp_config_in_force", NULL,

@@ -17,7 +17,7 @@ struct reload {
     uint64_t seen;        // hash of the file's content when it was last looked at
     int64_t next_look_ns; // at the file
     const char *file;     // whose content was seen last; NULL: there was none yet
-    bool empty;           // that file, or it is gone, at the last look
+    bool missing;         // that file was empty or gone at the last look
     bool pending;         // something that the change needs did not answer: tried again
     struct metric *applied, *refused, *restart_needed, *in_force;
 };

@@ -96,7 +96,7 @@ def test_chart_tests_pass(pipeline):
 def commands(page):
     """Of the blocks that are to be run, line by line; those of one block that belongs together as one."""
     for block in re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / page).read_text(), re.S):
-        yield from [block] if "new=" in block else [line.partition("   #")[0].strip() for line in block.splitlines() if line.strip()]
+        yield from [block] if re.search(r"^\w+=", block, re.M) else [line.partition("   #")[0].strip() for line in block.splitlines() if line.strip()]
 
 
 def test_commands_of_the_page_on_kubernetes(pipeline):
@@ -214,6 +214,19 @@ def test_wrong_sql_in_the_configmap_changes_nothing(pipeline):
     wait_for(lambda: list(pipeline.metrics("processing", 8084, "fdp_config_in_force").values()) == [1], "the charts' routes", PATIENCE)
 
 
+def test_configmap_that_lost_its_content_changes_nothing(pipeline):
+    """Neither in the pod that is there nor in a new one are the program's own defaults taken for it."""
+    pods = pipeline.names("processing")
+    pipeline.kubectl("patch", "configmap", "processing", "--type=merge", "--patch", '{"data": null}')
+    wait_for(lambda: list(pipeline.metrics("processing", 8084, "fdp_config_in_force").values()) == [0], "the refusal in the metrics", PATIENCE)
+    pipeline.wait_for_more("a ConfigMap without content")
+    with pytest.raises(Failed, match="cannot read the configuration /etc/fdp/fdp.yaml"):
+        pipeline.fdp("check")
+    assert pipeline.names("processing") == pods and pipeline.restarts("processing") == 0
+    pipeline.sync("--selector", "name=processing")
+    wait_for(lambda: list(pipeline.metrics("processing", 8084, "fdp_config_in_force").values()) == [1], "the charts' routes", PATIENCE)
+
+
 def test_bad_configuration_never_replaces_a_good_one(pipeline):
     [good] = pipeline.names("processing")
     with pytest.raises(Failed):
@@ -319,6 +332,27 @@ def test_password_of_the_database_is_changed_under_load(pipeline):
     figure(f"password changed under load: {pipeline.compare()} records, each once")
 
 
+def test_lost_password_of_the_database_is_made_anew(pipeline):
+    pipeline.kubectl("delete", "secret", "storage-postgresql")
+    [block] = [command for command in commands("secrets.md") if "password=$(kubectl" in command]
+    pipeline.cluster.run("bash", "-euo", "pipefail", "-c", block)
+    pipeline.kubectl("delete", "pod", *pipeline.names("processing"))
+    pipeline.rolled_out("deploy/processing")
+    pipeline.wait_for_more("a new worker with the new password")
+
+
+@pytest.mark.parametrize("values, said", [
+    ({"kafka": {"replicas": 3}}, "this Kafka has 1, which cannot become 3"),
+    ({"kafka": {"persistence": {"size": "3Gi"}}}, "its volume has 2Gi, and an upgrade does not make it 3Gi"),
+])
+def test_what_cannot_be_changed_is_refused_before_anything_is(pipeline, values, said):
+    before = pipeline.cluster.get("configmap", "fdp-kafka-controller")["metadata"]["resourceVersion"]
+    with pytest.raises(Failed, match=said):
+        pipeline.sync("--selector", "name=streaming", values={"streaming": values})
+    assert pipeline.cluster.get("configmap", "fdp-kafka-controller")["metadata"]["resourceVersion"] == before
+    pipeline.sync("--selector", "name=streaming", values={"streaming": {"kafka": {"persistence": {"size": "2048Mi"}}}})
+
+
 def test_upgrade_from_the_charts_before_and_rollback(pipeline, tmp_path):
     """The last but one commit that changed them stands for the release before this one."""
     history = subprocess.run(["git", "log", "--format=%H", "--", "deploy/charts", "deploy/versions.yaml"], cwd=ROOT, check=True,
@@ -353,6 +387,17 @@ def test_kafka_comes_back_without_its_volume(pipeline):
     figure(f"{stored} rows kept when Kafka lost its volume, then {count} records, each once")
 
 
+def test_statefulset_is_made_anew_around_its_pod(pipeline):
+    """For a larger volume; that of this cluster does not grow, which nobody minds here."""
+    larger = {"storage": {"persistence": {"size": "3Gi"}}}
+    pod = pipeline.cluster.get("pod", POSTGRES)["metadata"]["uid"]
+    pipeline.kubectl("delete", "statefulset", "storage-postgresql", "--cascade=orphan")
+    pipeline.sync("--selector", "name=storage", values=larger)
+    assert pipeline.cluster.get("pod", POSTGRES)["metadata"]["uid"] == pod
+    assert pipeline.cluster.get("statefulset", "storage-postgresql")["status"]["readyReplicas"] == 1
+    pipeline.wait_for_more("the StatefulSet was made anew")
+
+
 # --- Measured, removed ---
 
 def test_memory_of_the_release(pipeline):
@@ -377,6 +422,13 @@ def test_destroy_leaves_nothing_but_volumes(pipeline):
     assert {claim["metadata"]["name"] for claim in claims} == {f"data-{KAFKA}", f"data-{POSTGRES}"}
 
 
+def test_teardown_of_the_page_leaves_nothing(pipeline):
+    [block] = re.findall(r"```sh teardown\n(.*?)```", (ROOT / "docs/kubernetes.md").read_text(), re.S)
+    pipeline.cluster.run("bash", "-euo", "pipefail", "-c", block, timeout=PATIENCE)
+    wait_for(lambda: not pipeline.cluster.get("pvc"), "the end of the volumes", PATIENCE)
+    assert not [secret for secret in pipeline.cluster.get("secrets") if secret["metadata"]["name"].startswith("storage")]
+
+
 # --- Production ---
 
 # Three brokers that fit beside everything else on a small machine, and quotes where there is no internet.
@@ -386,8 +438,6 @@ SMALL = {"ingestion": {"simulator": {"enabled": True, "rate": RATE}}, "monitorin
 
 
 def test_production_goes_on_without_one_of_three_brokers(pipeline):
-    pipeline.kubectl("delete", "pvc", "--all", timeout=PATIENCE)
-    pipeline.kubectl("delete", "secret", "storage-postgresql")
     pipeline.sync(environment="production", values=SMALL)
     assert len(pipeline.names("kafka")) == 3 and len(pipeline.names("processing")) == 2
     password = pipeline.cluster.get("secret", "storage-postgresql")["data"]["password"]

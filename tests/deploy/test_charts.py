@@ -73,6 +73,16 @@ def test_documents_of_the_charts_are_made_from_their_values():
     ("ingestion", {"kafka": {"properties": {"ssl.key.pem": "secret"}}}, "ssl.key.pem is a secret"),
     ("streaming", {"kafka": {"serverProperties": {"ssl.keystore.password": "secret"}}}, "ssl.keystore.password is a secret"),
     ("monitoring", {"akhq": {"kafkaProperties": {"sasl.jaas.config": "secret"}}}, "sasl.jaas.config is a secret"),
+    ("ingestion", {"kafka": {"properties": {"sasl.oauthbearer.assertion.private.key.passphrase": "secret"}}}, "passphrase is a secret"),
+    ("ingestion", {"kafka": {"properties": {"sasl.oauthbearer.assertion.private.key.pem": "secret"}}}, "private.key.pem is a secret"),
+    ("processing", {"config": {"streaming": {"kafka": {"sasl.password": "secret"}}}}, "config.streaming.kafka: sasl.password is a secret"),
+    ("processing", {"config": {"storage": {"url": "postgresql://u:secret@h/d"}}}, "storage.url: a password in an address"),
+    ("processing", {"config": {"streaming": {"registry": {"url": "http://u:secret@h"}}}}, "streaming.registry.url: a password in an address"),
+    ("processing", {"store": {"parameters": "sslmode=require&sslpassword=secret"}}, "storage.url: a password in an address"),
+    ("monitoring", {"console": {"config": {"monitoring": {"token": "secret"}}}}, "config.monitoring.token is a secret"),
+    ("streaming", {"kafka": {"mode": "external"}}, "where is the external Kafka"),
+    ("monitoring", {"prometheus": {"enabled": False}}, "where does the other Prometheus answer"),
+    ("monitoring", {"images": {"grafana": {"tag": ""}}}, "images.grafana.tag"),
     ("ingestion", {"kafka": {"bootstrap": None}}, "bootstrap"),
     ("ingestion", {"source": "wss:"}, "source"),
     ("ingestion", {"registry": {"url": "http://user:secret@registry"}}, "url"),
@@ -91,6 +101,29 @@ def test_documents_of_the_charts_are_made_from_their_values():
 def test_wrong_values_are_refused_by_name(binary, chart, values, said):
     done = helm.template(chart, values, binary)
     assert done.returncode != 0 and said in done.stderr, done.stderr
+
+
+def test_section_that_no_release_has_is_refused(tmp_path):
+    values = tmp_path / "values.yaml"
+    values.write_text("processng: {replicas: 3}\n")
+    done = helm.run("helmfile", "-e", "offline", "--state-values-file", str(values), "template", "--kube-version", helm.KUBERNETES)
+    assert done.returncode != 0 and "processng" in done.stderr and "there are images, storage" in done.stderr
+
+
+@pytest.mark.parametrize("block", re.findall(r"```yaml\n(.*?)```", re.sub(r"(?m)^  ", "", (helm.ROOT / "docs/kubernetes.md").read_text()), re.S))
+def test_values_that_the_page_shows_are_taken(tmp_path, block):
+    values = yaml.safe_load(block)
+    assert values
+    # What it says goes for other releases too.
+    for section, key in (("kafka", "bootstrap"), ("registry", "url")):
+        shown = values.get("streaming", {}).get(section)
+        for release in ("ingestion", "processing", "monitoring") if shown else ():
+            values.setdefault(release, {}).setdefault(section, {})[key] = shown[key]
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(values) if "<<" not in block else block)
+    done = helm.run("helmfile", "--state-values-file", str(tmp_path / "values.yaml"), "--quiet", "template", "--kube-version", helm.KUBERNETES)
+    assert done.returncode == 0, done.stderr
+    changed = {yaml.safe_dump(o) for o in helm.documents(done.stdout)} - {yaml.safe_dump(o) for o in helm.documents(helm.environment("default"))}
+    assert changed
 
 
 def test_hostile_texts_stay_texts():

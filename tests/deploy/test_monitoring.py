@@ -160,7 +160,7 @@ def test_a_change_of_what_is_read_at_the_start_makes_new_pods():
     assert changed({"alerts": {"SymbolStale": {"seconds": 77}}}) == {"prometheus"}
     assert changed({"prometheus": {"interval": "30s"}}) == {"prometheus", "grafana"}
     assert changed({"akhq": {"access": "admin"}}) == {"akhq"}
-    assert changed({"registry": {"url": "http://elsewhere:8081"}}) == {"akhq", "console"}
+    assert changed({"registry": {"url": "http://elsewhere:8081"}}) == {"akhq", "console", "prometheus"}
     assert changed({"grafana": {"prometheusUrl": "http://elsewhere:9090"}}) == {"grafana"}
 
 
@@ -168,7 +168,8 @@ def test_a_change_of_what_is_read_at_the_start_makes_new_pods():
 def test_component_can_be_left_out(component):
     def names(values):
         return {name for kind, name in rendered(values) if kind in ("Deployment", "Service", "Secret", "ConfigMap")}
-    left = names({component: {"enabled": False}})
+    left = names({component: {"enabled": False}, "grafana": {"prometheusUrl": "http://elsewhere:9090"}} | (
+        {"grafana": {"enabled": False}} if component == "grafana" else {}))
     assert any(name.startswith(f"monitoring-{component}") for name in names({}))
     assert not any(name.startswith(f"monitoring-{component}") for name in left)
     assert "monitoring-dashboards" in left
@@ -186,9 +187,26 @@ def test_operator_gets_rules_where_there_is_one():
     assert objects["ConfigMap", "monitoring-dashboards"]["metadata"]["labels"]["grafana_dashboard"] == "1"
 
 
-def test_secrets_of_others_are_used_instead_of_generated_ones():
+def asked(values):
+    return {job["job_name"] for job in yaml.safe_load(rendered(values)["ConfigMap", "monitoring-prometheus"]["data"]["prometheus.yml"])[
+        "scrape_configs"]}
+
+
+def test_who_is_not_there_is_not_asked():
+    everybody = {"ingestion", "registry", "processing", "console"}
+    assert asked({}) == everybody
+    assert asked({"console": {"enabled": False}}) == everybody - {"console"}
+    assert asked({"registry": {"url": "https://registry.example.com"}}) == everybody - {"registry"}
+    assert asked({"registry": {"url": "http://streaming-schema-registry.other.svc:8081"}}) == everybody
+    assert asked({"registry": {"url": "http://karapace:8081"}, "prometheus": {"jobs": {"registry": "karapace-metrics:8081"}}}) == everybody
+    nobody = {"prometheus": {"jobs": dict.fromkeys(everybody, "")}}
+    assert asked(nobody) == set() and "ScrapeDown.yaml" not in rules(nobody) and "ScrapeDown.yaml" in rules()
+
+
+@pytest.mark.parametrize("access", ["reader", "admin"])
+def test_secrets_of_others_are_used_instead_of_generated_ones(access):
     objects = rendered({"console": {"existingSecret": "mine-console"}, "grafana": {"existingSecret": "mine-grafana"},
-                        "akhq": {"access": "admin", "existingSecret": "mine-akhq"}})
+                        "akhq": {"access": access, "existingSecret": "mine-akhq"}})
     assert not [name for kind, name in objects if kind == "Secret"]
     for component in ("console", "grafana", "akhq"):
         assert f"mine-{component}" in json.dumps(objects["Deployment", f"monitoring-{component}"])

@@ -3,8 +3,26 @@
 {{/* Refuses `properties` of Kafka or of its clients that are secret, for they go into a ConfigMap: `where` they are, `instead` what to do. */}}
 {{- define "fdp.no-secrets" -}}
 {{- range $name, $_ := .properties -}}
-{{- if regexMatch "(password|secret|jaas[.]config|ssl[.](key|keystore)[.](pem|key))$" $name -}}
+{{- if regexMatch "(password|passphrase|secret|jaas[.]config|(private|ssl)[.]key[.]pem|ssl[.]keystore[.]key)$" $name -}}
 {{- fail (printf "%s: %s is a secret and would be for everybody to read. Put it into a Secret, %s" $.where $name $.instead) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Refuses what is secret in `config`, which is all of fdp.yaml. */}}
+{{- define "fdp.no-secrets-in-config" -}}
+{{- $streaming := .config.streaming | default dict -}}
+{{- include "fdp.no-secrets" (dict "properties" ($streaming.kafka | default dict) "where" "config.streaming.kafka"
+  "instead" "name that one as kafka.existingSecret, and give its file as NAME-file: /var/run/secrets/kafka/KEY") -}}
+{{- if (.config.monitoring | default dict).token -}}
+{{- fail "config.monitoring.token is a secret and would be for everybody to read. Put it into a Secret, and name that one as existingSecret" -}}
+{{- end -}}
+{{- $storage := .config.storage | default dict -}}
+{{- $registry := $streaming.registry | default dict -}}
+{{- range $where, $url := dict "storage.url" $storage.url "streaming.registry.url" $registry.url "ingestion.source"
+  (.config.ingestion | default dict).source -}}
+{{- if regexMatch "(://[^/?#]*:[^/?#]*@|[?&](ssl)?password=)" (toString $url) -}}
+{{- fail (printf "%s: a password in an address would be for everybody to read. Put it into a Secret; docs/secrets.md" $where) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -35,6 +35,7 @@ labels:
 {{- define "fdp.image" -}}
 {{- $images := .root.Values.images -}}
 {{- $image := index $images .image -}}
+{{- if not (or $image.tag $image.digest) }}{{ fail (printf "images.%s.tag: which one?" .image) }}{{ end -}}
 {{- with $images.registry }}{{ trimSuffix "/" . }}/{{ end -}}
 {{- $image.repository }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag }}{{ end -}}
 {{- end -}}

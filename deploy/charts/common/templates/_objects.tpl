@@ -55,6 +55,50 @@ spec:
 {{- end }}
 {{- end -}}
 
+{{/* The volume of each pod of a StatefulSet, as `persistence` has it. One that is there is not changed by an upgrade: Kubernetes would refuse
+that, and Helm would have changed other objects by then. */}}
+{{- define "fdp.volume-claim" -}}
+{{- $wanted := .persistence -}}
+{{- $there := lookup "apps/v1" "StatefulSet" .root.Release.Namespace .name -}}
+{{- if $there -}}
+{{- $claims := $there.spec.volumeClaimTemplates | default list -}}
+{{- if ne (not $claims) (not $wanted.enabled) -}}
+{{- fail (printf "%s: persistence.enabled cannot be changed any more: delete the StatefulSet first, and then upgrade" .name) -}}
+{{- end -}}
+{{- range $claims -}}
+{{- $size := .spec.resources.requests.storage -}}
+{{- if ne (include "fdp.bytes" $size) (include "fdp.bytes" $wanted.size) -}}
+{{- fail (printf "%s: its volume has %s, and an upgrade does not make it %s; \"A larger volume\" in docs/kubernetes.md says what does"
+  $.name $size $wanted.size) -}}
+{{- end -}}
+{{- if ne (default "" $wanted.storageClass) (default "" .spec.storageClassName) -}}
+{{- fail (printf "%s: persistence.storageClass cannot be changed any more; it was %q" $.name (default "" .spec.storageClassName)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if $wanted.enabled -}}
+volumeClaimTemplates:
+  - metadata:
+      name: data
+      labels:
+        {{- include "fdp.selector" . | nindent 8 }}
+    spec:
+      accessModes: [ReadWriteOnce]
+      {{- with $wanted.storageClass }}
+      storageClassName: {{ . | quote }}
+      {{- end }}
+      resources:
+        requests: {storage: {{ $wanted.size | quote }}}
+{{- end -}}
+{{- end -}}
+
+{{/* A quantity as Kubernetes writes it, as a number. */}}
+{{- define "fdp.bytes" -}}
+{{- $unit := regexFind "[A-Za-z]*$" . -}}
+{{- $units := dict "k" 1e3 "M" 1e6 "G" 1e9 "T" 1e12 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- trimSuffix $unit . | float64 | mulf (get $units $unit | default 1) | int64 -}}
+{{- end -}}
+
 {{/* Only with several pods: with one it would keep a node from being drained. */}}
 {{- define "fdp.disruption-budget" -}}
 {{- if gt (include "fdp.replicas" . | int) 1 }}

@@ -62,6 +62,12 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
+{{/* Named, the configuration has to be there: should the ConfigMap lose it, nobody takes the defaults of the program for it, neither this
+container nor a command that is run in it. */}}
+{{- define "fdp.config-variable" -}}
+- {name: FDP_CONFIG, value: /etc/fdp/fdp.yaml}
+{{- end -}}
+
 {{/* The image of a container, and how it may run: `image`. */}}
 {{- define "fdp.container" -}}
 image: {{ include "fdp.image" . }}

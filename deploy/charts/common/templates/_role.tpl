@@ -16,6 +16,7 @@ A role of fdp as a Deployment. The dict has
   drainSeconds  how long it may take to end in order, after a signal
 */}}
 {{- define "fdp.role" -}}
+{{- include "fdp.no-secrets-in-config" . -}}
 {{- $fixed := deepCopy .config -}}
 {{- range .live }}
 {{- $path := splitList "." . -}}
@@ -73,10 +74,11 @@ spec:
             - --log-format
             - {{ . }}
             {{- end }}
-          {{- with .values.extraEnv }}
           env:
+            {{- include "fdp.config-variable" . | nindent 12 }}
+            {{- with .values.extraEnv }}
             {{- toYaml . | nindent 12 }}
-          {{- end }}
+            {{- end }}
           ports:
             - {name: metrics, containerPort: {{ .port }}}
             {{- range $name, $number := .ports }}

@@ -48,9 +48,14 @@ spec:
   {{- end }}
   args:
     {{- toYaml (default (list .step.script) .step.args) | nindent 4 }}
-  {{- with .step.env }}
+  {{- if or .config .step.env }}
   env:
+    {{- if .config }}
+    {{- include "fdp.config-variable" . | nindent 4 }}
+    {{- end }}
+    {{- with .step.env }}
     {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- end }}
   resources:
     requests: {cpu: 10m, memory: 32Mi}

@@ -7,11 +7,14 @@
   (include "fdp.registry-edge" (dict "root" .) | fromJson) | toJson }}
 {{- end -}}
 
-{{/* The jobs that there are: name to NAME:PORT, as JSON. */}}
+{{/* The jobs that there are: name to NAME:PORT, as JSON. Not what is left out, nor our registry where another one is asked. */}}
 {{- define "monitoring.jobs" -}}
 {{- $jobs := dict -}}
+{{- $left := list (.Values.console.enabled | ternary "" "console") -}}
+{{- $ours := splitList "-metrics:" (default "" .Values.prometheus.jobs.registry) | first -}}
+{{- if and (eq $ours "streaming-schema-registry") (not (contains $ours .Values.registry.url)) }}{{ $left = append $left "registry" }}{{ end -}}
 {{- range $job, $address := .Values.prometheus.jobs -}}
-{{- if and $address (or (ne $job "console") $.Values.console.enabled) -}}{{ $_ := set $jobs $job $address }}{{ end -}}
+{{- if and $address (not (has $job $left)) -}}{{ $_ := set $jobs $job $address }}{{ end -}}
 {{- end -}}
 {{ $jobs | toJson }}
 {{- end -}}
@@ -38,11 +41,12 @@
 {{ $text }}
 {{- end -}}
 
-{{/* The names of the alerts that are on. As JSON. */}}
+{{/* The names of the alerts that are on. As JSON. Where nobody is asked, nobody can be silent. */}}
 {{- define "monitoring.alerts" -}}
 {{- $names := list -}}
+{{- $asked := include "monitoring.jobs" . | fromJson -}}
 {{- range $name, $settings := omit .Values.alerts "runbooks" -}}
-{{- if $settings.enabled }}{{ $names = append $names $name }}{{ end -}}
+{{- if and $settings.enabled (or $asked (ne $name "ScrapeDown")) }}{{ $names = append $names $name }}{{ end -}}
 {{- end -}}
 {{ $names | toJson }}
 {{- end -}}

@@ -57,6 +57,8 @@ spec:
           {{- include "fdp.container" (merge (dict "image" "fdp") .) | nindent 10 }}
           args:
             {{- toYaml .args | nindent 12 }}
+          env:
+            {{- include "fdp.config-variable" . | nindent 12 }}
           resources:
             requests: {cpu: 10m, memory: 16Mi}
             limits: {memory: 64Mi}
