@@ -20,13 +20,14 @@ static const char postgres_tables[] =
 static const struct dialect {
     const char *scheme;
     bool times_are_integers;
-    const char *patience, *tables;
+    const char *patience, *join, *tables;
     const char *types[COLUMN_TIMESTAMP + 1];
 } dialects[] = {
-    {"sqlite", true, "", sqlite_tables, {"INTEGER", "DOUBLE", "TEXT", "BLOB", "TIMESTAMP"}},
+    {"sqlite", true, "", "LEFT JOIN", sqlite_tables, {"INTEGER", "DOUBLE", "TEXT", "BLOB", "TIMESTAMP"}},
     {"postgresql",
      false,
      "SET LOCAL statement_timeout = 0;\n",
+     "FULL JOIN",
      postgres_tables,
      {"bigint", "double precision", "text", "bytea", "timestamp with time zone"}},
 };
@@ -106,6 +107,11 @@ void sink_append_retype(struct buf *sql, const struct sink *sink, const char *ta
 const char *dialect_patience(const struct sink *sink)
 {
     return dialect_of(sink)->patience;
+}
+
+const char *dialect_join(const struct sink *sink)
+{
+    return dialect_of(sink)->join;
 }
 
 const char *dialect_tables(const struct sink *sink)

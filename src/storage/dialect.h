@@ -19,6 +19,10 @@ void dialect_append_targets(struct buf *sql, const int64_t *sources, const int64
 // "fdp_meant": the ranges as a WITH clause: (source, first_offset, end_offset).
 void dialect_append_ranges(struct buf *sql, const struct sink_range *ranges, uint32_t count);
 
+// The join that compares large tables; which of their rows have no match is for the condition to say. PostgreSQL cannot do a full one by
+// nested loops, which it takes for the best there is when nobody has counted the rows yet; SQLite does not make an index for one.
+const char *dialect_join(const struct sink *sink);
+
 // A query for the names of all tables, but the quarantine, whose rows say which record they were made of; of those that may be read. (What
 // may not be read was never written to either: writing needs a look at the table's columns.)
 const char *dialect_tables(const struct sink *sink);

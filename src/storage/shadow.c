@@ -144,26 +144,31 @@ static void append_sides(struct comparison *self)
     buf_append_text(sql, ")\n");
 }
 
-// That all columns of the two sides are the same, or that one is not.
-static void append_condition(struct comparison *self, bool same)
+// One side joined with the other; their rows that match are at the same offset of the same partition.
+static void append_joined(struct comparison *self, const char *from, const char *with)
 {
+    buf_printf(&self->sql, " FROM fdp_%s %s %s fdp_%s %s ON live.source = again.source AND live.at = again.at WHERE ", from, from,
+               dialect_join(self->sink), with, with);
+}
+
+// Rows of both sides all columns of which are the same, or one is not. What would be null is asked for in a way that leaves the join as it
+// is: a condition that no null meets makes an inner one of it.
+static void append_matching(struct comparison *self, bool same)
+{
+    append_joined(self, "live", "again");
+    buf_append_text(&self->sql, "COALESCE(live.at = again.at, FALSE) AND (");
     for (uint32_t i = 0; i < self->type->column_count; i++)
         buf_printf(&self->sql, "%sl%u IS %sDISTINCT FROM s%u", !i ? "" : same ? " AND " : " OR ", i, same ? "NOT " : "", i);
+    buf_append_byte(&self->sql, ')');
 }
 
 // What is asked of the two sides, by kind.
 static void append_kind(struct comparison *self, enum shadow_kind kind)
 {
-    static const char together[] = " ON live.source = again.source AND live.at = again.at";
-    struct buf *sql = &self->sql;
     switch (kind) {
-    case SHADOW_MISSING: buf_printf(sql, " FROM fdp_live live LEFT JOIN fdp_again again%s WHERE again.at IS NULL", together); return;
-    case SHADOW_EXTRA: buf_printf(sql, " FROM fdp_again again LEFT JOIN fdp_live live%s WHERE live.at IS NULL", together); return;
-    case SHADOW_DIFFERENT:
-        buf_printf(sql, " FROM fdp_live live JOIN fdp_again again%s WHERE (", together);
-        append_condition(self, false);
-        buf_append_byte(sql, ')');
-        return;
+    case SHADOW_MISSING: append_joined(self, "live", "again"), buf_append_text(&self->sql, "again.at IS NULL"); return;
+    case SHADOW_EXTRA: append_joined(self, "again", "live"), buf_append_text(&self->sql, "live.at IS NULL"); return;
+    case SHADOW_DIFFERENT: append_matching(self, false); return;
     }
 }
 
@@ -223,9 +228,8 @@ static enum status compare_all(struct comparison *self, struct shadow_compared *
     for (int kind = SHADOW_MISSING; kind <= SHADOW_DIFFERENT; kind++)
         TRY(compare_kind(self, (enum shadow_kind)kind, &out->differing[kind], err));
     append_sides(self);
-    buf_append_text(&self->sql,
-                    "SELECT COUNT(*) FROM fdp_live live JOIN fdp_again again ON live.source = again.source AND live.at = again.at WHERE ");
-    append_condition(self, true);
+    buf_append_text(&self->sql, "SELECT COUNT(*)");
+    append_matching(self, true);
     return ask(self, take_number, &out->same, err);
 }
 

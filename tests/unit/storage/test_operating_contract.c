@@ -533,6 +533,33 @@ static void test_shadow_compare_finds_what_is_missing_extra_and_different(void *
     assert_int_equal(seen.live.type, SINK_NULL);
 }
 
+// Of tables that were just filled PostgreSQL expects a few rows. Comparing each with each takes longer than a statement may here.
+static void test_shadow_compare_of_many_rows_that_nobody_has_counted(void **state)
+{
+    enum { MANY = 60000 };
+    struct store *store = *state;
+    struct err err;
+    struct seen seen;
+    struct sink_partition partition = fill(store, 1);
+    assert_ok(shadow_make(store->sink, "again", "stocks", false, &err), &err);
+    char more[320];
+    snprintf(more, sizeof more,
+             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+             " INSERT INTO stocks (id, price, time, _source, _offset) SELECT id, price, time, _source, 1000 + i FROM stocks, n"
+             " WHERE _offset = 100",
+             MANY);
+    change(store->sink, more);
+    change(store->sink, COPY_ROWS);
+    change(store->sink, "DELETE FROM again WHERE _offset = 1500");
+    change(store->sink, "DELETE FROM stocks WHERE _offset = 1600");
+    change(store->sink, "UPDATE again SET price = 1.25 WHERE _offset IN (1700, 1701)");
+    struct shadow_compared compared = compare(store, partition.id, 100, 1 << 20, &seen);
+    assert_int_equal(compared.same, STORED + MANY - 4);
+    assert_int_equal(compared.differing[SHADOW_MISSING], 1);
+    assert_int_equal(compared.differing[SHADOW_EXTRA], 1);
+    assert_int_equal(compared.differing[SHADOW_DIFFERENT], 2);
+}
+
 static void test_version_is_the_newest_after_a_migration(void **state)
 {
     struct store *store = *state;
@@ -565,6 +592,7 @@ int main(void)
         TEST(test_quarantine_drop_leaves_counts_and_is_over_once),
         TEST(test_shadow_make_is_like_the_live_table_and_takes_no_other),
         TEST(test_shadow_compare_finds_what_is_missing_extra_and_different),
+        TEST(test_shadow_compare_of_many_rows_that_nobody_has_counted),
         TEST(test_version_is_the_newest_after_a_migration),
     };
     int failed = cmocka_run_group_tests_name("storage/operating on SQLite", tests, NULL, NULL);
