@@ -12,6 +12,7 @@
 
 enum {
     OLDEST_SERVER = 120000,
+    WATCHES_CLIENTS = 140000,
     SILENCE_GRACE_MS = 5000, // the server gives a statement up by itself before we give the server up
     LOCK_TIMEOUT_MS = 5000,
     PASSWORD_BYTES = 4096,
@@ -188,7 +189,11 @@ static enum status set_up(struct postgres *self, struct err *err)
         "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3%s",
         (long long)(self->read_only ? 0 : self->statement_timeout_ms), (long long)lock_timeout_ms, (long long)self->statement_timeout_ms,
         self->read_only ? "; SET default_transaction_read_only = on" : "");
-    return postgres_run(self, "set up the connection to PostgreSQL", sql, err);
+    TRY(postgres_run(self, "set up the connection to PostgreSQL", sql, err));
+    // A statement ends when its client has, as with Ctrl-C: nothing goes on for nobody, and keeps its locks. A server on Windows cannot.
+    bool watched =
+        version < WATCHES_CLIENTS || postgres_run(self, "set up the connection", "SET client_connection_check_interval = '1s'", err) == OK;
+    return watched || self->conn ? OK : err->status;
 }
 
 // The first line of the file. It may change, and be away for a moment while it does.
