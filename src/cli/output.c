@@ -81,6 +81,8 @@ static struct slice cell_text(struct arena *arena, const struct sink_cell *cell)
         size_t length = decimal_format(cell->float64, text);
         return (struct slice){arena_copy(arena, text, length), length};
     }
+    case SINK_BOOLEAN: return cell->integer ? SLICE("t") : SLICE("f"); // as psql has them
+    case SINK_DECIMAL:
     case SINK_TEXT: return (struct slice){arena_copy(arena, cell->text.data, cell->text.size), cell->text.size};
     case SINK_BYTES: {
         char *hex = arena_alloc(arena, 2 * cell->text.size + 1);
@@ -149,7 +151,7 @@ static void table_row(struct output *output, const struct sink_cell *cells)
     struct slice *row = output->waiting + (size_t)output->waiting_rows++ * output->columns;
     for (uint32_t i = 0; i < output->columns; i++) {
         row[i] = shortened(cell_text(&output->arena, &cells[i]));
-        if (cells[i].type == SINK_INTEGER || cells[i].type == SINK_DOUBLE) output->right[i] = true;
+        if (cells[i].type == SINK_INTEGER || cells[i].type == SINK_DOUBLE || cells[i].type == SINK_DECIMAL) output->right[i] = true;
     }
 }
 
@@ -174,6 +176,8 @@ static void json_row(struct output *output, const struct sink_cell *cells)
         struct slice text = cell_text(&output->arena, &cells[i]);
         if (cells[i].type == SINK_NULL || (cells[i].type == SINK_DOUBLE && !isfinite(cells[i].float64)))
             fputs("null", output->file);
+        else if (cells[i].type == SINK_BOOLEAN)
+            fputs(cells[i].integer ? "true" : "false", output->file);
         else if (cells[i].type == SINK_TEXT || cells[i].type == SINK_BYTES)
             print_json_text(output->file, text);
         else

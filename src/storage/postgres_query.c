@@ -35,18 +35,22 @@ static struct slice unhex(char *text, size_t size)
     return (struct slice){text, bytes};
 }
 
-// A numeric is an integer when it is one; sums of counts are. NaN and infinities stay texts.
-static void read_number(struct sink_cell *cell, unsigned type)
+// NaN and infinities stay texts.
+static void read_double(struct sink_cell *cell)
 {
-    bool whole = type != FLOAT4 && type != FLOAT8;
-    if (whole && text_to_int64(cell->text, &cell->integer)) {
-        cell->type = SINK_INTEGER;
-        return;
-    }
     double value = strtod(cell->text.data, NULL);
     if (!isfinite(value)) return;
     cell->type = SINK_DOUBLE;
     cell->float64 = value;
+}
+
+// A numeric is an integer when it is one; sums of counts are. Of others every digit counts.
+static void read_number(struct sink_cell *cell)
+{
+    if (text_to_int64(cell->text, &cell->integer))
+        cell->type = SINK_INTEGER;
+    else if (strspn(cell->text.data, "-.0123456789") == cell->text.size)
+        cell->type = SINK_DECIMAL;
 }
 
 static struct sink_cell cell_at(const PGresult *row, int column)
@@ -56,16 +60,15 @@ static struct sink_cell cell_at(const PGresult *row, int column)
     cell.type = SINK_TEXT;
     char *text = PQgetvalue(row, 0, column);
     cell.text = (struct slice){text, (size_t)PQgetlength(row, 0, column)};
-    unsigned type = PQftype(row, column);
-    switch (type) {
+    switch (PQftype(row, column)) {
     case INT2:
     case INT4:
     case INT8:
     case OID:
-    case NUMERIC:
+    case NUMERIC: read_number(&cell); break;
     case FLOAT4:
-    case FLOAT8: read_number(&cell, type); break;
-    case BOOL: cell.type = SINK_INTEGER, cell.integer = *text == 't'; break;
+    case FLOAT8: read_double(&cell); break;
+    case BOOL: cell.type = SINK_BOOLEAN, cell.integer = *text == 't'; break;
     case BYTEA: cell.type = SINK_BYTES, cell.text = unhex(text, cell.text.size); break;
     case TIMESTAMP:
     case TIMESTAMPTZ: {

@@ -182,8 +182,16 @@ static enum status ask(struct comparison *self, sink_row_fn *row, void *context,
 static bool same_cell(const struct sink_cell *a, const struct sink_cell *b)
 {
     if (a->type != b->type) return false;
-    if (a->type == SINK_TEXT || a->type == SINK_BYTES) return slice_equal(a->text, b->text);
-    return a->type == SINK_NULL || (a->type == SINK_INTEGER ? a->integer == b->integer : a->float64 == b->float64);
+    switch (a->type) {
+    case SINK_NULL: return true;
+    case SINK_INTEGER:
+    case SINK_BOOLEAN: return a->integer == b->integer;
+    case SINK_DOUBLE: return a->float64 == b->float64;
+    case SINK_DECIMAL:
+    case SINK_TEXT:
+    case SINK_BYTES: return slice_equal(a->text, b->text);
+    }
+    return false;
 }
 
 static bool take_example(void *context, uint32_t count, const char *const *names, const struct sink_cell *cells)

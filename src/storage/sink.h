@@ -101,13 +101,21 @@ struct sink {
     const struct sink_ops *ops;
 };
 
-enum sink_cell_type { SINK_NULL, SINK_INTEGER, SINK_DOUBLE, SINK_TEXT, SINK_BYTES };
+enum sink_cell_type {
+    SINK_NULL,
+    SINK_INTEGER,
+    SINK_DOUBLE,
+    SINK_DECIMAL, // a number that neither of the above holds, as text: -0.10, never with an exponent
+    SINK_BOOLEAN, // `integer` is 1 or 0
+    SINK_TEXT,
+    SINK_BYTES
+};
 
 struct sink_cell {
     enum sink_cell_type type;
     int64_t integer; // also of a time that comes as text: microseconds since 1970 UTC
     double float64;
-    struct slice text; // of SINK_TEXT and SINK_BYTES; valid during the call
+    struct slice text; // of SINK_DECIMAL, SINK_TEXT and SINK_BYTES; valid during the call
 };
 
 // Called once per row of a query; columns are named by `names`. Return false to stop.
