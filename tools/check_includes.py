@@ -29,7 +29,7 @@ SEAMS = {
 ROLES = {
     "ingestion": {"ingest.h", "publish.h", "source.h"},
     "streaming": set(),
-    "storage": {"elsewhere.h", "quarantine.h", "reconcile.h", "rewind.h", "shadow.h", "version.h"},
+    "storage": {"elsewhere.h", "quarantine.h", "reconcile.h", "rewind.h", "shadow.h", "version.h", "writable.h"},
     "simulator": {"simulator.h"},
     "processing": {"pipeline.h", "preflight.h", "process.h", "rebuild.h", "rerun.h", "watch.h"},
     "monitoring": {"monitor.h", "health.h", "board.h", "vitals.h"},

@@ -10,6 +10,7 @@
 #include "ingestion/source.h"
 #include "processing/preflight.h"
 #include "simulator/simulator.h"
+#include "storage/writable.h"
 
 // --- Findings ---
 
@@ -91,6 +92,25 @@ static void route_problem(void *context, uint32_t route, const char *text)
     check_problem(context, "processing.routes", text);
 }
 
+static void store_problem(void *context, const char *text)
+{
+    check_problem(context, "storage.url", text);
+}
+
+static void check_writable(struct check *check, struct sink *sink)
+{
+    struct err err;
+    const struct config *config = check->app->config;
+    const char **tables = arena_calloc(&check->app->arena, config->processing.routes.count + 1, sizeof *tables);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < config->processing.routes.count; i++) {
+        uint32_t known = 0;
+        while (known < count && strcmp(tables[known], config->processing.routes.items[i].table) != 0) known++;
+        if (known == count) tables[count++] = config->processing.routes.items[i].table;
+    }
+    if (writable_look(sink, tables, count, store_problem, check, &err) != OK) check_problem(check, "storage.url", err.text);
+}
+
 static void check_routes(struct check *check, struct sink *sink)
 {
     if (!check->app->config->processing.routes.count)
@@ -155,6 +175,7 @@ static void check_both_ends(struct check *check)
     enum status store = tool_sink_or_empty(check->app, &empty, &sink, &why, &err);
     snprintf(fine, sizeof fine, "store%s%s%s", why ? " (" : "", why ? why : "", why ? ")" : "");
     check_result(check, store, "storage.url", fine, &err);
+    if (store == OK && !why) check_writable(check, sink);
     if (store == OK) check_routes(check, sink);
     enum status status = stream_made ? tool_stream(check->app, &stream, &err) : OK;
     if (!stream)
