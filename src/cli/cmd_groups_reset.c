@@ -95,7 +95,7 @@ static enum status find_last(const struct reset *self, struct tool_stamp *last, 
         bool known = at->next_offset > at->first_offset && at->last_timestamp_us;
         if (!known || at->next_offset > self->marks[i].high || at->next_offset - 1 < self->marks[i].low) continue;
         of[*count] = i;
-        last[(*count)++] = (struct tool_stamp){at->topic, at->partition, at->next_offset - 1, -1};
+        last[(*count)++] = (struct tool_stamp){at->topic, at->partition, at->next_offset - 1, -1, ""};
     }
     return *count ? tool_stamps(self->stream, last, *count, err) : OK;
 }

@@ -136,7 +136,8 @@ static void judge(const struct lag_group *group, struct lag_partition *partition
     if (position < partition->marks.low) partition->note = "retention has removed records that were not read";
 }
 
-static enum status measure_ages(struct stream *stream, struct lag_group *group, struct err *err)
+// The age of a partition that cannot be read stays unknown, with the reason as its note; that of others does not depend on it.
+static void measure_ages(struct stream *stream, struct lag_group *group, struct arena *arena)
 {
     struct tool_stamp *stamps = memory_new(group->partition_count, sizeof *stamps);
     uint32_t *of = memory_new(group->partition_count, sizeof *of), count = 0;
@@ -144,18 +145,23 @@ static enum status measure_ages(struct stream *stream, struct lag_group *group, 
         const struct lag_partition *partition = &group->partitions[i];
         if (partition->records <= 0) continue;
         of[count] = i;
-        stamps[count++] = (struct tool_stamp){partition->topic, partition->partition, partition->marks.high - partition->records, -1};
+        stamps[count++] = (struct tool_stamp){partition->topic, partition->partition, partition->marks.high - partition->records, -1, ""};
     }
-    enum status status = count ? tool_stamps(stream, stamps, count, err) : OK;
+    struct err ignored; // of a partition it is among the stamps; all else was answered a moment ago
+    if (count) (void)!tool_stamps(stream, stamps, count, &ignored);
     int64_t now_us = clock_now_us();
-    for (uint32_t i = 0; i < count && status == OK; i++)
-        if (stamps[i].us >= 0) group->partitions[of[i]].us = now_us > stamps[i].us ? now_us - stamps[i].us : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct lag_partition *partition = &group->partitions[of[i]];
+        if (stamps[i].us >= 0)
+            partition->us = now_us > stamps[i].us ? now_us - stamps[i].us : 0;
+        else if (*stamps[i].why && !partition->note)
+            partition->note = arena_printf(arena, "%s", stamps[i].why);
+    }
     free(stamps);
     free(of);
-    return status;
 }
 
-static enum status measure(struct stream *stream, const struct known *known, struct lag_group *group, struct err *err)
+static enum status measure(struct stream *stream, const struct known *known, struct lag_group *group, struct arena *arena, struct err *err)
 {
     group->records = group->us = -1;
     if (group->stored && rewind_is_over(group->name)) {
@@ -170,7 +176,7 @@ static enum status measure(struct stream *stream, const struct known *known, str
         TRY(stream->ops->watermarks(stream, partition->topic, partition->partition, &partition->marks, err));
         judge(group, partition);
     }
-    TRY(measure_ages(stream, group, err));
+    measure_ages(stream, group, arena);
     if (group->partition_count) group->records = group->us = 0;
     for (uint32_t i = 0; i < group->partition_count; i++) {
         const struct lag_partition *partition = &group->partitions[i];
@@ -206,7 +212,7 @@ enum status lag_groups(struct stream *stream, struct sink *sink, const char *onl
     qsort(*out, *count, sizeof **out, by_name);
     for (uint32_t i = 0; i < *count; i++) {
         fill_group(&(*out)[i], &known, arena);
-        TRY(measure(stream, &known, &(*out)[i], err));
+        TRY(measure(stream, &known, &(*out)[i], arena, err));
     }
     return OK;
 }

@@ -55,8 +55,9 @@ struct tool_stamp {
     int32_t partition;
     int64_t offset; // within the watermarks
     int64_t us;
+    char why[ERR_TEXT_BYTES]; // none came; empty when that is not known
 };
-// Of partitions that are all different.
+// Of partitions that are all different. After a failure too the stamps tell what is known.
 enum status tool_stamps(struct stream *stream, struct tool_stamp *stamps, uint32_t count, struct err *err) MUST_CHECK;
 
 // The tables that processing.routes lead to and those of the flag --also, that earlier routes led to; each once, in `arena`.

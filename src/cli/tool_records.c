@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reading some records of a stream, for commands that look.
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -13,7 +14,7 @@ enum status tool_stamps(struct stream *stream, struct tool_stamp *stamps, uint32
     int64_t deadline_ns = clock_deadline_ms(PATIENCE_MS);
     enum status status = OK;
     uint32_t open = 0;
-    for (uint32_t i = 0; i < count; i++) stamps[i].us = -1;
+    for (uint32_t i = 0; i < count; i++) stamps[i].us = -1, *stamps[i].why = '\0';
     for (; open < count && status == OK; open++)
         status = stream->ops->seek(stream, stamps[open].topic, stamps[open].partition, open, stamps[open].offset, err);
     uint32_t left = count;
@@ -29,8 +30,11 @@ enum status tool_stamps(struct stream *stream, struct tool_stamp *stamps, uint32
         }
     }
     for (uint32_t i = 0; i < open; i++) {
-        struct err ignored; // what is told is the first failure
-        if (stamps[i].us < 0) (void)!stream->ops->unseek(stream, stamps[i].topic, stamps[i].partition, &ignored);
+        struct err own; // what is returned is the first failure
+        if (stamps[i].us >= 0) continue;
+        if (stream->ops->trouble(stream, stamps[i].topic, stamps[i].partition, &own) != OK)
+            snprintf(stamps[i].why, sizeof stamps[i].why, "%s", own.text);
+        (void)!stream->ops->unseek(stream, stamps[i].topic, stamps[i].partition, &own);
     }
     batch_free(records);
     return status == AGAIN ? OK : status;
