@@ -78,7 +78,7 @@ struct kafka_partition {
     int64_t next;  // offset of the next record to hand out
     int64_t end;   // at least next: up to here there are no records
     bool troubled; // its last fetch failed, which `trouble` tells of; tried anew at again_ns
-    char trouble[KAFKA_SAID_BYTES];
+    char trouble[ERR_TEXT_BYTES];
     int64_t again_ns;
     struct metric *lag; // NULL without metrics
 };

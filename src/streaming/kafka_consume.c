@@ -255,6 +255,17 @@ static enum status gone(struct kafka *kafka, struct kafka_partition *partition, 
     return err_set(err, FATAL, ERR_STREAM, "the topic \"%s\" was deleted while it was in use", partition->topic);
 }
 
+// The client's limit of an answer is also one of what a batch may be when it is decompressed; it says neither.
+static enum status bad_batch(const struct kafka_partition *partition, const char *detail, const char *doing, struct err *err)
+{
+    return err_set(
+        err, RETRY, ERR_STREAM,
+        "cannot %s: %s. The batch is larger than receive.message.max.bytes when it is decompressed, or damaged. Raise that in"
+        " streaming.kafka ({receive.message.max.bytes: 1000000000}; it needs as much memory); if it does not help, fdp groups reset"
+        " --topic %s --partition %d --to an offset behind the batch goes on there, and counts its records as skipped",
+        doing, detail, partition->topic, partition->number);
+}
+
 // The caller hears of it when it has all records that came before: none of other partitions may be passed over.
 static void lose(struct kafka_consumer *consumer, struct kafka_partition *partition, const struct err *err)
 {
@@ -289,6 +300,7 @@ static void take_error(struct kafka *kafka, struct kafka_partition *partition, c
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION: status = gone(kafka, partition, &err); break;
+    case RD_KAFKA_RESP_ERR__BAD_COMPRESSION: status = bad_batch(partition, rd_kafka_message_errstr(message), doing, &err); break;
     default: status = kafka_err(kafka, message->err, rd_kafka_message_errstr(message), doing, &err); break;
     }
     if (status == FATAL) {
@@ -296,7 +308,7 @@ static void take_error(struct kafka *kafka, struct kafka_partition *partition, c
         return;
     }
     partition->troubled = true;
-    snprintf(partition->trouble, sizeof partition->trouble, "%.*s", (int)sizeof partition->trouble - 1, err.text);
+    snprintf(partition->trouble, sizeof partition->trouble, "%s", err.text);
     partition->again_ns = clock_deadline_ms(TROUBLE_MS);
     kafka_trouble(consumer, &err);
 }

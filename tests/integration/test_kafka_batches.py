@@ -51,3 +51,38 @@ def test_groups_tell_of_other_partitions_when_one_cannot_be_read(pipe):
     for p in partitions.values():
         assert p["lag"] > 0 and p["lag_seconds"] > 0 and p["note"] is None
     assert f"offset {offset}" in pipe(*GROUP, *SMALL)
+
+
+def work_as_far_as_possible(pipe, number, offset):
+    """A worker that does not get beyond that batch; gives what it says."""
+    worker = pipe.fdp.role("process", *SMALL)
+    worker.address("monitoring")
+    wait_for(lambda: "a partition cannot be read" in worker.stderr(), "the worker complains")
+    wait_for(lambda: [(p["partition"], p["stored"], p["lag"]) for p in pipe.partitions() if p["lag"]] == [(number, offset, RECORDS)],
+             "all else has been stored")
+    assert worker.stop()[0] == 0, worker.stderr()
+    return worker.stderr()
+
+
+def test_a_batch_that_is_too_large_says_what_to_raise_and_is_read_then(pipe):
+    number, offset = produce_bomb(pipe)
+    before = pipe.sums()
+    said = work_as_far_as_possible(pipe, number, offset)
+    (said,) = [line for line in said.splitlines() if "a partition cannot be read" in line]
+    for hint in f"offset {offset}:", "receive.message.max.bytes", "streaming.kafka", f"--topic tickers.crypto --partition {number} --to":
+        assert hint in said
+    pipe.work()
+    assert pipe.sums()["quarantined"] == before["quarantined"] + RECORDS
+
+
+def test_a_batch_that_cannot_be_read_is_passed_by_a_reset(pipe):
+    number, offset = produce_bomb(pipe)
+    work_as_far_as_possible(pipe, number, offset)
+    before = pipe.sums()
+    where = ("--topic", "tickers.crypto", "--partition", number, "--to", offset + RECORDS)
+    (plan,) = pipe.json("groups", "reset", "processing", *where, "--yes", *SMALL)
+    assert plan["skipped"] == RECORDS and plan["rows_removed"] == 0
+    pipe.produce("tickers.crypto", *[TICK | {"id": f"{i}-USD"} for i in range(30)])
+    pipe.work(*SMALL)
+    after = pipe.sums()
+    assert after["skipped"] == before["skipped"] + RECORDS and after["stored"] == before["stored"] + 30
