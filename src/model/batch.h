@@ -29,6 +29,7 @@ struct row_column {
     bool required;        // null is not allowed
     bool hidden;          // readable by name in SQL, not part of *
     bool flag;            // of COLUMN_INT64: 0 and 1 only
+    bool absent;          // of a table: no route gives it, so that its default may take the place
     const char *declared; // of a table that takes values of the column's type only: that type in the store's words; else NULL
 };
 

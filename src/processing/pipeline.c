@@ -71,6 +71,24 @@ static enum status topic_open(struct pipeline *self, uint32_t index, const struc
     return status;
 }
 
+static bool is_given(const struct pipeline *self, uint32_t table, uint32_t column)
+{
+    for (uint32_t t = 0; t < self->topic_count; t++)
+        for (uint32_t i = 0; i < self->topics[t].route_count; i++)
+            if (self->topics[t].route_table[i] == table && transform_gives(self->topics[t].transform, i, column)) return true;
+    return false;
+}
+
+// A column that some route gives is written, null or not; of the others the store knows by this that they are its own.
+static void mark_absent(struct pipeline *self, uint32_t table)
+{
+    struct row_type *type = self->table_types[table];
+    struct row_column *columns = arena_calloc(&self->arena, type->column_count, sizeof *columns);
+    memcpy(columns, type->columns, type->column_count * sizeof *columns);
+    for (uint32_t i = 0; i < type->column_count; i++) columns[i].absent = !is_given(self, table, i);
+    type->columns = columns;
+}
+
 static enum status pipeline_open(struct pipeline *self, const struct pipeline_params *params, struct err *err)
 {
     const struct config *config = params->config;
@@ -88,6 +106,7 @@ static enum status pipeline_open(struct pipeline *self, const struct pipeline_pa
     self->topic_names[self->topic_count] = STREAM_REJECTED_TOPIC;
     TRY(find_tables(self, params, err));
     for (uint32_t i = 0; i < self->topic_count; i++) TRY(topic_open(self, i, params, err));
+    for (uint32_t i = 0; i < self->table_count; i++) mark_absent(self, i);
     return OK;
 }
 

@@ -75,11 +75,11 @@ static enum status check_kind(const char *name, const PGresult *rows, struct err
     return OK;
 }
 
-static const char look_sql[] =
-    "SELECT c.relkind, c.relpersistence, a.attname, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END,"
-    " format_type(a.atttypid, a.atttypmod), a.attnotnull OR t.typnotnull, a.atthasdef, a.attidentity <> '' OR a.attgenerated <> '', t.typcategory"
-    " FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-    " LEFT JOIN pg_type t ON t.oid = a.atttypid WHERE c.oid = to_regclass(quote_ident($1)) ORDER BY a.attnum";
+static const char look_sql[] = "SELECT c.relkind, c.relpersistence, a.attname, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END,"
+                               " format_type(a.atttypid, a.atttypmod), a.attnotnull OR t.typnotnull,"
+                               " a.atthasdef OR t.typdefault IS NOT NULL, a.attidentity <> '' OR a.attgenerated <> '', t.typcategory"
+                               " FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+                               " LEFT JOIN pg_type t ON t.oid = a.atttypid WHERE c.oid = to_regclass(quote_ident($1)) ORDER BY a.attnum";
 
 // What there is under that name on the search_path now.
 static enum status look(struct postgres *self, const char *name, struct arena *arena, struct relation *out, struct err *err)
@@ -375,7 +375,8 @@ static enum status make_and_keep(struct postgres *self, const struct sink_table 
 
 // --- Binding ---
 
-// False when there is nothing to write: a column that is null in every row is left out, and so gets its default where it has one.
+// False when there is nothing to write: a column that is null in every row is left out, but not where it would get a default instead of a
+// null that a route gives. So a record makes the same row whatever others are in its batch.
 static bool bind_field(struct postgres_field *field, const struct batch *rows)
 {
     if (field->column == FIELD_SOURCE || field->column == FIELD_OFFSET) {
@@ -385,7 +386,7 @@ static bool bind_field(struct postgres_field *field, const struct batch *rows)
     const struct column *column = &rows->columns[field->column];
     field->values = column->values;
     field->null = memchr(column->null, 1, rows->rows) ? column->null : NULL;
-    return memchr(column->null, 0, rows->rows) != NULL;
+    return memchr(column->null, 0, rows->rows) || (field->has_default && !rows->type->columns[field->column].absent);
 }
 
 static void bind_plan(struct postgres_plan *plan, const struct batch *rows)

@@ -240,6 +240,14 @@ bool transform_named(const struct transform *self, uint32_t route, uint32_t numb
     return false;
 }
 
+bool transform_gives(const struct transform *self, uint32_t route, uint32_t column)
+{
+    const struct plan *plan = &self->plans[route];
+    for (uint32_t i = 0; i < plan->absent_count; i++)
+        if (plan->absent[i] == column) return false;
+    return true;
+}
+
 void transform_free(struct transform *self)
 {
     if (!self) return;

@@ -31,6 +31,9 @@ void transform_free(struct transform *transform);
 // The columns of a route that its SELECT only names, one by one: `number` counts from 0. False behind the last of them.
 bool transform_named(const struct transform *transform, uint32_t route, uint32_t number, uint32_t *from, uint32_t *to);
 
+// True when the SELECT of a route gives that column of its output.
+bool transform_gives(const struct transform *transform, uint32_t route, uint32_t column);
+
 enum outcome {
     OUTCOME_NONE,   // no route took the row
     OUTCOME_TAKEN,  // it is in the output of a route

@@ -79,6 +79,27 @@ def test_poison_is_alone_in_the_quarantine(pipeline):
         assert POISON[kind][2] in error
 
 
+def test_a_null_is_stored_as_null_whatever_is_in_its_batch(pipeline):
+    """A default is for the columns that no route gives: such as `made`, and not `change_percent` or what version 1 lacks."""
+    load = pipeline.load
+    first = pipeline.worker()
+    load.produce(30)
+    pipeline.settled()
+    assert first.stop()[0] == 0
+    pipeline.workers.remove(first)
+    pipeline.postgres.psql("DELETE FROM stocks; ALTER TABLE stocks ALTER change_percent SET DEFAULT -1, ALTER currency SET DEFAULT 'X',"
+                           " ADD made timestamptz NOT NULL DEFAULT now()")
+    load.entries = {place: content for place, content in load.entries.items() if place[0] != TOPIC}
+    pipeline.worker()
+    for number in range(12):
+        load.send(TOPIC, "alone", *made(load, change_percent=None))
+        if number % 2:
+            load.send(TOPIC, "alone", *made(load, change_percent=0.5))
+        pipeline.settled()
+    assert pipeline.postgres.psql("SELECT change_percent, currency, count(made) FROM stocks GROUP BY 1, 2 ORDER BY 1") \
+        == [(0.5, None, 6), (None, None, 12)]
+
+
 def test_records_that_wait_are_told_until_they_are_settled(pipeline):
     load = pipeline.load
     workers = [pipeline.worker(), pipeline.worker()]

@@ -44,12 +44,22 @@ struct wide {
     struct sink_partition partition;
 };
 
+// The columns of a table of which no route gives the one named.
+static struct row_type without(struct store *store, const struct row_type *type, const char *name)
+{
+    struct row_column *columns = arena_calloc(&store->arena, type->column_count, sizeof *columns);
+    memcpy(columns, type->columns, type->column_count * sizeof *columns);
+    columns[column_of(type, name)].absent = true;
+    return (struct row_type){type->name, type->column_count, columns};
+}
+
 static struct wide make_wide(struct store *store)
 {
     struct err err;
     struct wide wide;
     admin(store, all_types);
     assert_ok(store->sink->ops->table(store->sink, "wide", &store->arena, &wide.type, &err), &err);
+    *wide.type = without(store, wide.type, "made");
     wide.rows = batch_new(wide.type, 3);
     wide.partition = claim(store->sink, 0);
     for (uint32_t i = 0; i < 3; i++) {
@@ -201,6 +211,33 @@ static void alter_stocks(struct store *store, const char *change_of_column)
     char sql[256];
     snprintf(sql, sizeof sql, "DROP VIEW IF EXISTS finance_data_ingress; ALTER TABLE stocks %s", change_of_column);
     admin(store, sql);
+}
+
+// What is stored for a null does not depend on what else is in the batch.
+static void test_write_of_nulls_into_a_column_with_a_default(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    struct sink_fault fault;
+    struct row_type *all;
+    struct sink_partition partition = claim(store->sink, 0);
+    admin(store, "CREATE DOMAIN place AS text DEFAULT 'given'");
+    alter_stocks(store, "ALTER exchange TYPE place, ALTER price_hint SET DEFAULT 'given', ADD made bigint NOT NULL DEFAULT 7");
+    assert_ok(store->sink->ops->table(store->sink, "stocks", &store->arena, &all, &err), &err);
+    struct row_type type = without(store, all, "made");
+    for (int mixed = 0; mixed < 2; mixed++) {
+        struct batch *rows = rows_of(&type, &partition, 2);
+        if (mixed) batch_set_slice(rows, column_of(&type, "exchange"), 0, SLICE("NMS"));
+        if (mixed) batch_set_slice(rows, column_of(&type, "price_hint"), 0, SLICE("2"));
+        assert_ok(write_rows(store->sink, rows, NULL, advance_of(&partition, 2, 0), &fault, &err), &err);
+        partition.next_offset += 2;
+        batch_free(rows);
+    }
+    assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM stocks WHERE exchange IS NULL AND price_hint IS NULL AND made = 7"), 3);
+    assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM stocks WHERE exchange = 'NMS' AND price_hint = '2' AND made = 7"), 1);
+    // The same column, of which a route gives nothing but nulls.
+    assert_status(write_some(store->sink, all, &partition, 1, &fault, &err), REJECT, &err, "made");
+    assert_fault(&fault, SINK_FAULT_ROW, 0, 0);
 }
 
 // A double's bits would be a fine bigint: nobody would notice.
@@ -691,6 +728,7 @@ int main(void)
         TEST(test_write_of_a_value_out_of_range_names_row_and_column),
         TEST(test_table_with_a_type_that_cannot_be_written_names_the_column),
         TEST(test_table_that_is_unlogged_is_refused),
+        TEST(test_write_of_nulls_into_a_column_with_a_default),
         TEST(test_query_gives_times_as_text_and_as_a_number),
         TEST(test_write_after_a_column_became_another_type_stores_nothing_wrong),
         TEST(test_write_after_a_column_became_another_type_says_what_to_run),

@@ -161,11 +161,21 @@ static void test_transform_named_gives_each_column_that_is_only_named(void **sta
     transform_free(transform);
 }
 
+static void test_transform_gives_what_the_select_names_or_computes(void **state)
+{
+    (void)state;
+    struct transform *transform = compile(&tick_type, "SELECT id, time, price + 1 AS price FROM tick", &stocks_type);
+    for (uint32_t i = 0; i < stocks_type.column_count; i++)
+        assert_int_equal(transform_gives(transform, 0, i), i == TICK_ID || i == TICK_TIME || i == TICK_PRICE);
+    transform_free(transform);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transform_run_gives_the_same_for_named_and_for_computed_columns),
         cmocka_unit_test(test_transform_named_gives_each_column_that_is_only_named),
+        cmocka_unit_test(test_transform_gives_what_the_select_names_or_computes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
