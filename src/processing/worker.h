@@ -94,6 +94,8 @@ struct worker {
     struct job part;        // of a job that has to be written in parts
     struct process_summary summary;
     int64_t quarantine_ns; // when the quarantine may be mentioned again
+    uint64_t unmentioned;  // records that have gone there since
+    int64_t refused_ns;    // when a row that the store refuses may be mentioned again
 
     _Atomic(struct worker_change *) next; // changed routes, to be taken by the reader
 

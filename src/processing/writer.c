@@ -16,6 +16,9 @@ enum {
     WAIT_MS = 500,
     MENTION_MS = 60000,
     SLOW_TRIES = 3, // of a single record that the store does not manage in time
+    // Records that are sent once more for every row that is refused: a unit in which more than one is refused is divided when they are
+    // more, so that a job of n records takes O(n log n) of them, however many are refused.
+    SENT_AGAIN = 1024,
 };
 
 static const char trouble[] = "the store does not take rows; trying again";
@@ -124,6 +127,15 @@ static void cut_one(struct batch *rows, uint32_t row)
     free(keep);
 }
 
+// At most once a minute: where one row is refused, thousands may be.
+static void mention_refused(struct worker *self, const char *table, int64_t offset, const char *error)
+{
+    if (clock_mono_ns() < self->refused_ns) return;
+    self->refused_ns = clock_deadline_ms(MENTION_MS);
+    log_warn(self->params->log, component, "the store refused a row; its record goes to the quarantine", "table", table, "offset",
+             log_number(offset), "error", error);
+}
+
 // Row `row` of table `table` becomes a quarantined record instead.
 static void quarantine_row(struct worker *self, struct job *unit, uint32_t table, uint32_t row, const char *rule, const char *error)
 {
@@ -143,8 +155,7 @@ static void quarantine_row(struct worker *self, struct job *unit, uint32_t table
     }
     const char *const *tables;
     pipeline_tables(unit->pipeline, &tables);
-    log_warn(self->params->log, component, "the store refused a row; its record is in the quarantine", "table", tables[table], "offset",
-             log_number(offset), "error", error);
+    mention_refused(self, tables[table], offset, error);
 }
 
 // The only record of a unit cannot be stored.
@@ -220,10 +231,12 @@ static void cut_stale(struct worker *self, struct job *unit)
 // At most once a minute: a producer that goes wrong does so with every record.
 static void mention_quarantine(struct worker *self, uint64_t count)
 {
+    self->unmentioned += count;
     if (!count || clock_mono_ns() < self->quarantine_ns) return;
     self->quarantine_ns = clock_deadline_ms(MENTION_MS);
     log_warn(self->params->log, component, "records have gone to the quarantine; fdp quarantine list tells why", "records",
-             log_number((int64_t)count));
+             log_number((int64_t)self->unmentioned));
+    self->unmentioned = 0;
 }
 
 static void count_commit(struct worker *self, const struct job *unit)
@@ -319,6 +332,7 @@ static enum status write_unit(struct worker *self, struct job *unit, struct job 
 {
     struct backoff backoff = {0};
     int slow = 0;
+    uint32_t refused = 0;
     while (unit->advance_count) {
         struct sink_fault fault;
         bool single = unit->work->records->rows <= 1, done = false;
@@ -327,7 +341,10 @@ static enum status write_unit(struct worker *self, struct job *unit, struct job 
         case OK: done = true; break;
         case REJECT:
             switch (fault.kind) {
-            case SINK_FAULT_ROW: quarantine_row(self, unit, fault.table, fault.row, "constraint", err->text); break;
+            case SINK_FAULT_ROW:
+                if (++refused > 1 && (uint64_t)refused * unit->work->records->rows > SENT_AGAIN) return AGAIN;
+                quarantine_row(self, unit, fault.table, fault.row, "constraint", err->text);
+                break;
             case SINK_FAULT_REJECT: TRY(plain_reject(unit, fault.row, err)); break;
             case SINK_FAULT_SLOW:
                 if (single && ++slow < SLOW_TRIES) break;

@@ -2,6 +2,7 @@
 """Records that cannot be stored: each is alone in the quarantine, under the rule that it breaks, and its neighbours are stored."""
 import collections
 import random
+import time
 
 import pytest
 
@@ -77,6 +78,27 @@ def test_poison_is_alone_in_the_quarantine(pipeline):
     assert collections.Counter((kind, rule) for kind, rule, _ in entries) == expected
     for kind, _, error in entries:
         assert POISON[kind][2] in error
+
+
+def test_many_refused_rows_hold_nobody_up(pipeline):
+    """Each of them is sent to the table a few times at most: what a refused COPY has stored before is garbage that the table grows by."""
+    load, count = pipeline.load, times(4000, 40000)
+    worker = pipeline.worker()
+    load.produce(30)
+    pipeline.settled()
+    assert worker.stop()[0] == 0
+    pipeline.workers.remove(worker)
+    pipeline.postgres.psql(UNWANTED)
+    for number in range(count):
+        load.send(TOPIC, "many", *(made(load) if number % 2 else (made(load, price=7777777.0)[0],)))
+    load.produce(300, topics=["tickers.crypto", "tickers.currency"])
+    worker, began = pipeline.worker(), time.monotonic()
+    pipeline.settled()
+    seconds = time.monotonic() - began
+    figure(f"{pipeline.finish(quarantined=count // 2)}: every second row refused, in {seconds:.1f} s")
+    grown = pipeline.postgres.psql("SELECT pg_relation_size('stocks')")[0][0] / count
+    assert grown < 4000, f"{grown} bytes per record"
+    assert worker.stderr().count("the store refused") < 5
 
 
 def test_a_null_is_stored_as_null_whatever_is_in_its_batch(pipeline):
