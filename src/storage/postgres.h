@@ -68,6 +68,7 @@ struct postgres {
     int64_t statement_timeout_ms, connect_timeout_ms;
     PGconn *conn;  // NULL: there is none now
     char why[512]; // the last one was lost
+    bool locked;   // the last error was TROUBLE_LOCKED
 
     struct postgres_plan plans[POSTGRES_MAX_TABLES];
     uint32_t plan_count, shapes;
@@ -111,6 +112,7 @@ enum postgres_trouble {
     TROUBLE_ROW,      // a row's own fault
     TROUBLE_CANCELED, // by the statement timeout or by a person
     TROUBLE_WAIT,     // passes by itself: restart, deadlock, disk full, read-only standby
+    TROUBLE_LOCKED,   // another session holds a lock for longer than is waited
     TROUBLE_ROLE,     // we are not let in
     TROUBLE_FENCED,   // FD001
     TROUBLE_LIMIT,    // a row is too large for a page or an index, or a statement too complex
@@ -125,6 +127,8 @@ int64_t postgres_line(const PGresult *result, const char *table);
 // Errors of calls other than write: AGAIN what passes by itself, RETRY a lost connection and a role that is not ready, else FATAL.
 // `result` is NULL when the connection was lost. `doing` completes "cannot ...".
 enum status postgres_err(struct postgres *self, const PGresult *result, const char *doing, struct err *err);
+// REJECT: `table` is locked, as the server's `text` says, and how to find out by whom.
+enum status postgres_err_locked(const char *table, const char *text, struct err *err);
 
 // --- Tables (postgres_table.c) ---
 

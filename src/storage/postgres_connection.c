@@ -14,7 +14,7 @@ enum {
     OLDEST_SERVER = 120000,
     WATCHES_CLIENTS = 140000,
     SILENCE_GRACE_MS = 5000, // the server gives a statement up by itself before we give the server up
-    LOCK_TIMEOUT_MS = 5000,
+    LOCK_TIMEOUT_MS = 2000,
     PASSWORD_BYTES = 4096,
     LEAST_USER_TIMEOUT_MS = 10000,
     QUICK_FAILURE_MS = 1000,

@@ -21,9 +21,9 @@ enum postgres_trouble postgres_trouble(const PGresult *result)
         {"08P01", TROUBLE_ALTERED},                                                          // the same
         {"0A000", TROUBLE_ALTERED},                                                          // the type of a result has changed
         {"25006", TROUBLE_WAIT},                                                             // a standby: wait for the new primary
-        {"08", TROUBLE_WAIT},       {"40", TROUBLE_WAIT},        {"53", TROUBLE_WAIT},       {"55", TROUBLE_WAIT},
-        {"57", TROUBLE_WAIT},       {"58", TROUBLE_WAIT},        {"28", TROUBLE_ROLE},       {"22", TROUBLE_ROW},
-        {"23", TROUBLE_ROW},        {"44", TROUBLE_ROW},         {"P0", TROUBLE_ROW},        {"54", TROUBLE_LIMIT},
+        {"55P03", TROUBLE_LOCKED},  {"08", TROUBLE_WAIT},        {"40", TROUBLE_WAIT},       {"53", TROUBLE_WAIT}, {"55", TROUBLE_WAIT},
+        {"57", TROUBLE_WAIT},       {"58", TROUBLE_WAIT},        {"28", TROUBLE_ROLE},       {"22", TROUBLE_ROW},  {"23", TROUBLE_ROW},
+        {"44", TROUBLE_ROW},        {"P0", TROUBLE_ROW},         {"54", TROUBLE_LIMIT},
     };
     const char *state = field(result, PG_DIAG_SQLSTATE);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
@@ -57,13 +57,17 @@ int64_t postgres_line(const PGresult *result, const char *table)
 
 enum status postgres_err(struct postgres *self, const PGresult *result, const char *doing, struct err *err)
 {
+    self->locked = false;
     if (!result) return err_set(err, RETRY, ERR_STORAGE, "cannot %s: the connection to PostgreSQL was lost: %s", doing, self->why);
     struct arena arena;
     arena_init(&arena, 0);
     const char *text = postgres_text(result, &arena);
     enum status status = FATAL;
-    switch (postgres_trouble(result)) {
+    enum postgres_trouble trouble = postgres_trouble(result);
+    self->locked = trouble == TROUBLE_LOCKED;
+    switch (trouble) {
     case TROUBLE_CANCELED:
+    case TROUBLE_LOCKED:
     case TROUBLE_WAIT: status = err_set(err, AGAIN, ERR_STORAGE, "cannot %s: %s", doing, text); break;
     case TROUBLE_ROLE:
         status =
@@ -77,4 +81,13 @@ enum status postgres_err(struct postgres *self, const PGresult *result, const ch
     }
     arena_fini(&arena);
     return status;
+}
+
+enum status postgres_err_locked(const char *table, const char *text, struct err *err)
+{
+    return err_set(
+        err, REJECT, ERR_STORAGE,
+        "table %s is locked by another session: %s; SELECT pid FROM pg_locks WHERE granted AND relation = '\"%s\"'::regclass tells"
+        " by which; its topics go on by themselves once it has ended, or after SELECT pg_terminate_backend(pid)",
+        table, text, table);
 }

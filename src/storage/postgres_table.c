@@ -331,7 +331,7 @@ static enum status make(struct postgres *self, const struct sink_table *table, s
     enum status prepared = prepare_shape(self, plan, &why), status = OK;
     if (prepared != OK && prepared != FATAL) {
         *err = why;
-        status = prepared;
+        status = prepared == AGAIN && self->locked ? postgres_err_locked(plan->table, why.text, err) : prepared;
     }
     if (status == OK) status = look(self, plan->table, &plan->arena, &relation, err);
     if (status == OK) status = add_columns(self, plan, &relation, err);

@@ -335,12 +335,18 @@ static enum status judge(struct writing *w)
     const char *text = postgres_text(w->refusal, &self->scratch);
     enum postgres_trouble trouble = postgres_trouble(w->refusal);
     const struct step *step = w->done < w->step_count ? &w->steps[w->done] : NULL;
+    bool of_table = step && step->kind != STEP_REST;
     switch (trouble) {
     case TROUBLE_FENCED: err_set(w->err, RETRY, ERR_STORAGE, "%s", text); return fault(w, SINK_FAULT_FENCED, 0);
     case TROUBLE_CANCELED:
         if (!too_slow(w)) return err_set(w->err, AGAIN, ERR_STORAGE, "somebody canceled the write to PostgreSQL: %s", text);
         err_set(w->err, REJECT, ERR_STORAGE, "PostgreSQL took longer than storage.statement-timeout: %s", text);
         return fault(w, SINK_FAULT_SLOW, 0);
+    case TROUBLE_LOCKED:
+        if (!of_table || step->table == QUARANTINE)
+            return err_set(w->err, AGAIN, ERR_STORAGE, "PostgreSQL does not take rows now: %s", text);
+        postgres_err_locked(step->plan->table, text, w->err);
+        return fault(w, SINK_FAULT_TABLE, 0);
     case TROUBLE_WAIT:
         // A standby, see there (postgres_connection.c).
         if (!strcmp(PQresultErrorField(w->refusal, PG_DIAG_SQLSTATE), "25006")) postgres_drop(self);
@@ -351,7 +357,7 @@ static enum status judge(struct writing *w)
     case TROUBLE_ALTERED:
     case TROUBLE_OTHER: break;
     }
-    if (step && step->kind != STEP_REST) {
+    if (of_table) {
         TRY(check_plan(w, step));
         return judge_copy(w, step, trouble, text);
     }

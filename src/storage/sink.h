@@ -88,7 +88,7 @@ enum sink_fault_kind {
     SINK_FAULT_REJECT, // `row` of the rejects cannot be stored
     SINK_FAULT_SOME,   // some row cannot, and it is not known which: write parts of it to find out
     SINK_FAULT_SLOW,   // it took longer than storage.statement-timeout: write less at a time
-    SINK_FAULT_TABLE,  // table `table` cannot be written to at all now (missing, a column missing, no permission)
+    SINK_FAULT_TABLE,  // table `table` cannot be written to at all now (missing, a column missing, no permission, locked)
     SINK_FAULT_FENCED, // a position was not what the caller believed: claim again to learn the truth
 };
 

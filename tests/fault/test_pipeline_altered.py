@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Columns whose types are changed in PostgreSQL under running workers: the topic that leads to the table waits, the others go on, everybody
+"""Tables that are altered or locked in PostgreSQL under running workers: the topic that leads to the table waits, the others go on, everybody
 who is asked says what to run, and once that was run each record is stored once."""
 import itertools
 import re
@@ -126,4 +126,26 @@ def test_the_route_follows_the_column_and_back(pipeline):
             wait_for(lambda: not reasons(pipeline), "ready")
             in_force("price")
     assert "a table was altered" in worker.stderr()
+    figure(str(pipeline.finish()))
+
+
+def test_a_locked_table_holds_up_its_own_topic_alone(pipeline):
+    workers = [pipeline.worker()]
+    with pipeline.load.running(200), pipeline.postgres.connect() as other:
+        pipeline.progress()
+        for _ in range(times(1, 10)):
+            with other.transaction():
+                other.execute("LOCK TABLE currency IN ACCESS EXCLUSIVE MODE")
+                told = wait_for(lambda: [line for line in reasons(pipeline) if "table currency is locked" in line], "not ready")
+                assert all(re.match(r"processing: partitions? [\d, ]+ of tickers.currency waits?: ", line) for line in told), told
+                # One that is started meanwhile has no plan for the table yet.
+                workers.append(pipeline.worker(ready=False))
+                for _ in range(3):
+                    for topic in ("tickers.stocks", "tickers.crypto"):
+                        goes_on(pipeline, topic)
+                found = pipeline.postgres.psql(re.search(r"SELECT pid FROM .*?::regclass", told[0])[0])
+                assert (other.info.backend_pid,) in found
+            workers[-1].monitoring = workers[-1].address("monitoring")
+            goes_on(pipeline, "tickers.currency")
+            wait_for(lambda: not reasons(pipeline), "ready")
     figure(str(pipeline.finish()))

@@ -453,8 +453,20 @@ static void test_write_and_claim_that_wait_for_a_lock_end_soon(void **state)
     struct sink *sink = open_with(store, 400);
     struct sink_partition partition = claim(sink, 0), again = partition;
     PGconn *other = admin_open(store->url);
-    admin_run(other, "BEGIN; LOCK TABLE stocks IN SHARE MODE");
-    assert_int_equal(write_some(sink, store->type, &partition, 5, &fault, &err), AGAIN);
+    // A table, before there is a plan for it, while it is read and while it is written to.
+    for (int i = 0; i < 3; i++) {
+        admin_run(other, i == 1 ? "BEGIN; LOCK TABLE stocks IN SHARE MODE" : "BEGIN; LOCK TABLE stocks");
+        assert_status(write_some(sink, store->type, &partition, 5, &fault, &err), REJECT, &err,
+                      "table stocks is locked by another session");
+        assert_fault(&fault, SINK_FAULT_TABLE, 0, 0);
+        admin_run(other, "ROLLBACK");
+    }
+    admin_run(other, "BEGIN; LOCK TABLE fdp_quarantine");
+    struct batch *none = batch_new(store->type, 1), *rejects = batch_new(&reject_row_type, 1);
+    add_reject(rejects, &partition, 0);
+    assert_int_equal(write_rows(sink, none, rejects, advance_of(&partition, 0, 1), &fault, &err), AGAIN);
+    batch_free(none);
+    batch_free(rejects);
     admin_run(other, "ROLLBACK; BEGIN; SELECT 1 FROM fdp_offsets FOR UPDATE");
     assert_int_equal(write_some(sink, store->type, &partition, 5, &fault, &err), AGAIN);
     assert_int_equal(sink->ops->claim(sink, &again, &err), AGAIN);
