@@ -50,7 +50,8 @@ struct postgres_plan {
     struct postgres_field *used; // those that have values in the COPY that runs now
     uint32_t all_count, used_count;
     size_t fixed_bytes; // most that a row takes without its texts
-    uint32_t shape;     // number of the prepared statement that fails when a column's type has changed; 0: the plan may be old
+    uint32_t shape;     // number of the prepared statement that fails when the table is another than it was; 0: the plan may be old
+    int64_t defaults;   // that the table had: what it is executed with
 };
 
 struct postgres_partition {

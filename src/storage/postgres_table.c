@@ -39,6 +39,7 @@ struct attribute {
 
 struct relation {
     const char *name;
+    int64_t defaults; // columns that have one
     uint32_t count;
     struct attribute *attributes;
 };
@@ -75,11 +76,14 @@ static enum status check_kind(const char *name, const PGresult *rows, struct err
     return OK;
 }
 
-static const char look_sql[] = "SELECT c.relkind, c.relpersistence, a.attname, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END,"
-                               " format_type(a.atttypid, a.atttypmod), a.attnotnull OR t.typnotnull,"
-                               " a.atthasdef OR t.typdefault IS NOT NULL, a.attidentity <> '' OR a.attgenerated <> '', t.typcategory"
-                               " FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
-                               " LEFT JOIN pg_type t ON t.oid = a.atttypid WHERE c.oid = to_regclass(quote_ident($1)) ORDER BY a.attnum";
+#define DEFAULTS "(SELECT count(*) FROM pg_attrdef d WHERE d.adrelid = c.oid)"
+
+static const char look_sql[] =
+    "SELECT c.relkind, c.relpersistence, a.attname, CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END,"
+    " format_type(a.atttypid, a.atttypmod), a.attnotnull OR t.typnotnull,"
+    " a.atthasdef OR t.typdefault IS NOT NULL, a.attidentity <> '' OR a.attgenerated <> '', t.typcategory,"
+    " " DEFAULTS " FROM pg_class c LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+    " LEFT JOIN pg_type t ON t.oid = a.atttypid WHERE c.oid = to_regclass(quote_ident($1)) ORDER BY a.attnum";
 
 // What there is under that name on the search_path now.
 static enum status look(struct postgres *self, const char *name, struct arena *arena, struct relation *out, struct err *err)
@@ -88,6 +92,7 @@ static enum status look(struct postgres *self, const char *name, struct arena *a
     TRY(postgres_ask(self, "look a table up", look_sql, 1, &name, &rows, err));
     enum status status = check_kind(name, rows, err);
     *out = (struct relation){.name = name, .count = status == OK ? (uint32_t)PQntuples(rows) : 0};
+    if (status == OK) out->defaults = strtoll(PQgetvalue(rows, 0, 9), NULL, 10);
     out->attributes = arena_calloc(arena, out->count, sizeof *out->attributes);
     for (uint32_t i = 0; i < out->count; i++) {
         const char *cells[9];
@@ -196,7 +201,7 @@ static bool same_type(const struct row_type *a, const struct row_type *b)
 
 static bool same_plan(const struct postgres_plan *a, const struct postgres_plan *b)
 {
-    bool same = same_type(&a->type, &b->type) && a->all_count == b->all_count;
+    bool same = same_type(&a->type, &b->type) && a->all_count == b->all_count && a->defaults == b->defaults;
     for (uint32_t i = 0; i < a->all_count && same; i++)
         same = !strcmp(a->all[i].type, b->all[i].type) && a->all[i].has_default == b->all[i].has_default;
     return same;
@@ -283,6 +288,7 @@ static enum status add_columns(struct postgres *self, struct postgres_plan *plan
 {
     for (uint32_t i = 0; i < plan->type.column_count; i++) TRY(add_column(self, plan, relation, i, err));
     TRY(check_others(plan, relation, err));
+    plan->defaults = relation->defaults;
     TRY(add_provenance(plan, relation, "_source", FIELD_SOURCE, err));
     return add_provenance(plan, relation, "_offset", FIELD_OFFSET, err);
 }
@@ -301,20 +307,28 @@ static void copy_type(struct postgres_plan *plan, const struct row_type *type)
 }
 
 // A statement whose result has the types of the columns. Executed after a COPY, under the same lock on the table, it fails when one of
-// them is not what it was when the plan was made: without it a double could be stored as a bigint, bit by bit.
+// them is not what it was when the plan was made: without it a double could be stored as a bigint, bit by bit. It also fails, by a
+// division, when the table is not kept through a crash any more, or has another number of defaults than it is executed with. It never gives
+// a row.
 static enum status prepare_shape(struct postgres *self, struct postgres_plan *plan, struct err *err)
 {
     struct buf *sql = &self->sql;
     buf_reset(sql);
     plan->shape = ++self->shapes;
-    buf_printf(sql, "PREPARE fdp_shape_%u AS SELECT ", plan->shape);
+    buf_printf(sql, "PREPARE fdp_shape_%u(bigint) AS SELECT ", plan->shape);
     for (uint32_t i = 0; i < plan->type.column_count; i++) {
         postgres_append_name(sql, plan->type.columns[i].name);
         buf_append_text(sql, ", ");
     }
     buf_append_text(sql, "_source, _offset FROM ");
     postgres_append_name(sql, plan->table);
-    buf_append(sql, " WHERE false", sizeof " WHERE false");
+    char *name = PQescapeLiteral(self->conn, plan->table, strlen(plan->table));
+    buf_printf(sql,
+               " WHERE 0 = (SELECT 1 / (c.relpersistence = 'p' AND " DEFAULTS " = $1)::int FROM pg_class c WHERE c.oid ="
+               " to_regclass(quote_ident(%s)))",
+               name ? name : "NULL");
+    PQfreemem(name);
+    buf_append_byte(sql, '\0');
     if (sql->full) return err_set(err, REJECT, ERR_STORAGE, "table %s has too many columns", plan->table);
     return postgres_run(self, "prepare to write to a table", sql->data, err);
 }

@@ -126,7 +126,7 @@ static enum status compose(struct writing *w)
     for (uint32_t i = 0; i < w->copy_count; i++) append_copy(sql, w->steps[i].plan);
     for (uint32_t i = 0; i < w->copy_count; i++) {
         if (w->steps[i].table == QUARANTINE) continue;
-        buf_printf(sql, "EXECUTE fdp_shape_%u;", w->steps[i].plan->shape);
+        buf_printf(sql, "EXECUTE fdp_shape_%u(%lld);", w->steps[i].plan->shape, (long long)w->steps[i].plan->defaults);
         struct step shape = w->steps[i];
         shape.kind = STEP_SHAPE;
         add_step(w, shape);
@@ -316,7 +316,7 @@ static bool still_fits(struct writing *w, const struct step *step)
     if (postgres_trouble(w->refusal) != TROUBLE_ROW || (column && row_type_column(&step->plan->type, slice_of(column)) < 0)) return false;
     char sql[64];
     struct err ignored;
-    snprintf(sql, sizeof sql, "EXECUTE fdp_shape_%u", step->plan->shape);
+    snprintf(sql, sizeof sql, "EXECUTE fdp_shape_%u(%lld)", step->plan->shape, (long long)step->plan->defaults);
     return postgres_run(w->self, "look whether a table was altered", sql, &ignored) == OK;
 }
 

@@ -315,6 +315,39 @@ static void test_write_after_a_column_became_wider_goes_on(void **state)
     assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM stocks WHERE time = timestamp '2026-08-13 12:03:09'"), 16);
 }
 
+static void test_write_after_the_table_became_unlogged_stores_nothing(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    struct sink_fault fault;
+    struct sink_partition partition = claim(store->sink, 0);
+    assert_ok(write_some(store->sink, store->type, &partition, 2, &fault, &err), &err);
+    partition.next_offset = 2;
+    alter_stocks(store, "SET UNLOGGED");
+    for (int i = 0; i < 2; i++) {
+        assert_status(write_some(store->sink, store->type, &partition, 2, &fault, &err), REJECT, &err, "SET LOGGED");
+        assert_fault(&fault, SINK_FAULT_TABLE, 0, 0);
+    }
+    alter_stocks(store, "SET LOGGED");
+    assert_ok(write_some(store->sink, store->type, &partition, 2, &fault, &err), &err);
+    assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM stocks"), 4);
+}
+
+// The column was left out of the COPY while it had none.
+static void test_write_after_a_column_got_a_default_goes_on_with_nulls(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    struct sink_fault fault;
+    struct sink_partition partition = claim(store->sink, 0);
+    assert_ok(write_some(store->sink, store->type, &partition, 2, &fault, &err), &err);
+    partition.next_offset = 2;
+    alter_stocks(store, "ALTER exchange SET DEFAULT 'X'");
+    assert_status(write_some(store->sink, store->type, &partition, 2, &fault, &err), AGAIN, &err, "altered just now");
+    assert_ok(write_some(store->sink, store->type, &partition, 2, &fault, &err), &err);
+    assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM stocks WHERE exchange IS NULL"), 4);
+}
+
 // --- Triggers and constraints ---
 
 #define FAILING(condition, timing)                                                                                                         \
@@ -745,6 +778,8 @@ int main(void)
         TEST(test_write_after_a_column_became_another_type_stores_nothing_wrong),
         TEST(test_write_after_a_column_became_another_type_says_what_to_run),
         TEST(test_write_after_a_column_became_wider_goes_on),
+        TEST(test_write_after_the_table_became_unlogged_stores_nothing),
+        TEST(test_write_after_a_column_got_a_default_goes_on_with_nulls),
         TEST(test_write_refused_by_a_trigger_names_the_row),
         TEST(test_write_refused_at_the_commit_is_some_row),
         TEST(test_write_of_a_value_too_long_for_an_index_names_the_row),
