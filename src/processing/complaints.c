@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/err.h"
 #include "base/memory.h"
 
 enum { MOST_LINES = 20 }; // that are told
@@ -77,7 +76,23 @@ void complaints_clear(struct complaints *self)
     pthread_mutex_unlock(&self->lock);
 }
 
+void complaints_set_down(struct complaints *self, enum complaint_side side, const char *why)
+{
+    pthread_mutex_lock(&self->lock);
+    snprintf(self->down[side], sizeof self->down[side], "%s", why);
+    pthread_mutex_unlock(&self->lock);
+}
+
 // --- Telling ---
+
+bool complaints_tell_down(struct complaints *self, enum complaint_side side, const char *what, struct buf *out)
+{
+    pthread_mutex_lock(&self->lock);
+    bool down = *self->down[side];
+    if (down) buf_printf(out, "%s: %s\n", what, self->down[side]);
+    pthread_mutex_unlock(&self->lock);
+    return down;
+}
 
 static bool same_reason(const struct complaint *a, const struct complaint *b)
 {

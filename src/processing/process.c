@@ -185,11 +185,11 @@ bool process_failed(const struct process *self)
     return halt_failed(&self->halt);
 }
 
-static bool any_down(const struct process *self, bool store)
+// Once, however many workers have noticed.
+static void tell_down(const struct process *self, enum complaint_side side, const char *what)
 {
     for (uint32_t i = 0; i < self->worker_count; i++)
-        if (atomic_load(store ? &self->workers[i].store_down : &self->workers[i].stream_down)) return true;
-    return false;
+        if (complaints_tell_down(&self->workers[i].complaints, side, what, self->why)) return;
 }
 
 bool process_ready(const struct process *self, const char **why)
@@ -199,8 +199,8 @@ bool process_ready(const struct process *self, const char **why)
     if (process_failed(self)) {
         buf_append_text(text, "the worker has stopped after an error; see the log\n");
     } else {
-        if (any_down(self, true)) buf_append_text(text, "the store does not take rows\n");
-        if (any_down(self, false)) buf_append_text(text, "the stream does not give records\n");
+        tell_down(self, COMPLAINT_STORE, "the store does not take rows");
+        tell_down(self, COMPLAINT_STREAM, "the stream does not give records");
         for (uint32_t i = 0; i < self->worker_count; i++) complaints_tell(&self->workers[i].complaints, text);
     }
     if (text->size) text->data[text->size - 1] = '\0'; // in the place of the last line's end

@@ -411,7 +411,7 @@ static enum status read_job(struct worker *self, struct job *job, struct err *er
     batch_reset(records);
     enum status status = read_records(self, records, err);
     if (status != OK && status != AGAIN) return status;
-    atomic_store(&self->stream_down, false);
+    complaints_set_down(&self->complaints, COMPLAINT_STREAM, "");
     halt_back_on(self->halt, &self->stream_backoff, "the stream gives records again");
     job->polled_us = clock_now_us();
     follow_group(self);
@@ -513,7 +513,7 @@ static enum status turn(struct worker *self, bool *done, struct err *err)
     if (status == FATAL) status = give_up_lost(self, err);
     if (status == AGAIN && halt_asked(self->halt)) status = drained(self, done, err);
     if (status == RETRY && !halt_due(self->halt)) {
-        atomic_store(&self->stream_down, true);
+        complaints_set_down(&self->complaints, COMPLAINT_STREAM, err->text);
         // What brings it back (members, positions, connections) needs polls.
         if (self->stream_backoff.ms > BACKOFF_MAX_MS / 2) self->stream_backoff.ms = BACKOFF_MAX_MS / 2;
         (void)!halt_back_off(self->halt, &self->stream_backoff, "the stream does not give records; trying again", err);

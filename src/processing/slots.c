@@ -135,7 +135,7 @@ static void look_at_topics(struct worker *self)
 
 void slots_look(struct worker *self)
 {
-    if (clock_mono_ns() < self->look_ns || !self->given || !self->stream->ops->shares || atomic_load(&self->stream_down)) return;
+    if (clock_mono_ns() < self->look_ns || !self->given || !self->stream->ops->shares || self->stream_backoff.ms) return;
     look_at_partitions(self);
     look_at_topics(self);
     self->look_ns = clock_deadline_ms(LOOK_INTERVAL_MS);

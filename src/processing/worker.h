@@ -100,10 +100,9 @@ struct worker {
     _Atomic(struct worker_change *) next; // changed routes, to be taken by the reader
 
     // Read by anyone.
-    _Atomic uint32_t generation; // of the assignment
-    atomic_bool collecting;      // the reader waits for the writer and for records at once
-    atomic_bool settled;         // everything that the group gave at first is being read
-    atomic_bool store_down, stream_down;
+    _Atomic uint32_t generation;  // of the assignment
+    atomic_bool collecting;       // the reader waits for the writer and for records at once
+    atomic_bool settled;          // everything that the group gave at first is being read
     struct complaints complaints; // what cannot be worked on now
 };
 

@@ -27,13 +27,13 @@ static const char trouble[] = "the store does not take rows; trying again";
 static bool back_off(struct worker *self, struct backoff *backoff, const struct err *err)
 {
     metric_add(self->metrics->write_errors, 1);
-    atomic_store(&self->store_down, true);
+    complaints_set_down(&self->complaints, COMPLAINT_STORE, err->text);
     return halt_back_off(self->halt, backoff, trouble, err);
 }
 
 static void back_on(struct worker *self, struct backoff *backoff)
 {
-    atomic_store(&self->store_down, false);
+    complaints_set_down(&self->complaints, COMPLAINT_STORE, "");
     halt_back_on(self->halt, backoff, "the store works again");
 }
 

@@ -149,3 +149,15 @@ def test_a_locked_table_holds_up_its_own_topic_alone(pipeline):
             goes_on(pipeline, "tickers.currency")
             wait_for(lambda: not reasons(pipeline), "ready")
     figure(str(pipeline.finish()))
+
+
+def test_who_asks_is_told_why_the_store_takes_no_rows(pipeline):
+    pipeline.worker()
+    with pipeline.load.running(200), pipeline.postgres.connect() as other:
+        pipeline.progress()
+        with other.transaction():
+            other.execute("LOCK TABLE fdp_offsets IN ACCESS EXCLUSIVE MODE")
+            wait_for(lambda: any(re.match(r"processing: the store does not take rows: .*lock timeout", line) for line in reasons(pipeline)),
+                     "the reason")
+        wait_for(lambda: not reasons(pipeline), "ready")
+    figure(str(pipeline.finish()))

@@ -35,6 +35,26 @@ static void test_complaints_put_tells_whether_it_is_new_and_keeps_the_last_reaso
     complaints_fini(&complaints);
 }
 
+static void test_complaints_tell_down_while_it_does_not_work(void **state)
+{
+    (void)state;
+    struct complaints complaints;
+    struct buf out;
+    complaints_init(&complaints);
+    buf_init(&out, BUF_MAX_SQL);
+    complaints_set_down(&complaints, COMPLAINT_STORE, "first");
+    complaints_set_down(&complaints, COMPLAINT_STORE, "second");
+    complaints_clear(&complaints); // another group's partitions are in the same store
+    assert_false(complaints_tell_down(&complaints, COMPLAINT_STREAM, "no records", &out));
+    assert_true(complaints_tell_down(&complaints, COMPLAINT_STORE, "no rows", &out));
+    assert_int_equal(out.size, strlen("no rows: second\n"));
+    assert_memory_equal(out.data, "no rows: second\n", out.size);
+    complaints_set_down(&complaints, COMPLAINT_STORE, "");
+    assert_false(complaints_tell_down(&complaints, COMPLAINT_STORE, "no rows", &out));
+    buf_fini(&out);
+    complaints_fini(&complaints);
+}
+
 static void test_complaints_tell_partitions_with_one_reason_together(void **state)
 {
     (void)state;
@@ -80,6 +100,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_complaints_put_tells_whether_it_is_new_and_keeps_the_last_reason),
+        cmocka_unit_test(test_complaints_tell_down_while_it_does_not_work),
         cmocka_unit_test(test_complaints_tell_partitions_with_one_reason_together),
         cmocka_unit_test(test_complaints_tell_no_more_than_people_read),
     };
