@@ -96,6 +96,7 @@ struct worker {
     int64_t quarantine_ns; // when the quarantine may be mentioned again
     uint64_t unmentioned;  // records that have gone there since
     int64_t refused_ns;    // when a row that the store refuses may be mentioned again
+    uint64_t dropping;     // tables that were said to drop rows, a bit for each
 
     _Atomic(struct worker_change *) next; // changed routes, to be taken by the reader
 

@@ -239,6 +239,17 @@ static void mention_quarantine(struct worker *self, uint64_t count)
     self->unmentioned = 0;
 }
 
+// Once for each table: nobody looks for rows that a trigger has dropped, since they count as stored.
+static void mention_dropping(struct worker *self, const struct job *unit, uint64_t dropping)
+{
+    const char *const *tables;
+    uint32_t count = pipeline_tables(unit->pipeline, &tables);
+    for (uint32_t i = 0; i < count; i++)
+        if (dropping & ~self->dropping & (UINT64_C(1) << i))
+            log_warn(self->params->log, component, "a trigger drops rows, which count as stored and are not there", "table", tables[i]);
+    self->dropping |= dropping;
+}
+
 static void count_commit(struct worker *self, const struct job *unit)
 {
     struct process_summary counts = {0};
@@ -338,7 +349,10 @@ static enum status write_unit(struct worker *self, struct job *unit, struct job 
         bool single = unit->work->records->rows <= 1, done = false;
         enum status status = sink_write_unit(self, unit, &fault, err);
         switch (status) {
-        case OK: done = true; break;
+        case OK:
+            mention_dropping(self, unit, fault.dropping);
+            done = true;
+            break;
         case REJECT:
             switch (fault.kind) {
             case SINK_FAULT_ROW:

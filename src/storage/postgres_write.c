@@ -147,6 +147,14 @@ static enum status compose(struct writing *w)
 
 // --- Sending ---
 
+// A COPY has ended. A BEFORE trigger may have dropped rows without a word.
+static void count_kept(struct writing *w, PGresult *result)
+{
+    const struct step *step = &w->steps[w->done];
+    if (step->table < POSTGRES_MAX_TABLES && strtoll(PQcmdTuples(result), NULL, 10) < step->rows->rows)
+        w->fault->dropping |= UINT64_C(1) << step->table;
+}
+
 // Reads answers until the server takes the next COPY, or until the end. False when it refused or is gone.
 static bool await(struct writing *w, bool copy)
 {
@@ -154,6 +162,7 @@ static bool await(struct writing *w, bool copy)
     while (!w->refusal && (result = postgres_next(w->self))) {
         ExecStatusType kind = PQresultStatus(result);
         if (kind == PGRES_COPY_IN || kind == PGRES_COMMAND_OK || kind == PGRES_TUPLES_OK) {
+            if (kind == PGRES_COMMAND_OK && w->done < w->copy_count) count_kept(w, result);
             PQclear(result);
             if (kind == PGRES_COPY_IN) return copy;
             w->done++;
@@ -264,7 +273,7 @@ static bool send_all(struct writing *w)
 static enum status fault(struct writing *w, enum sink_fault_kind kind, uint32_t row)
 {
     uint32_t table = w->done < w->step_count ? w->steps[w->done].table : 0;
-    *w->fault = (struct sink_fault){kind, table == QUARANTINE ? 0 : table, row};
+    *w->fault = (struct sink_fault){.kind = kind, .table = table == QUARANTINE ? 0 : table, .row = row};
     return w->err->status;
 }
 

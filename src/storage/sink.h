@@ -95,6 +95,7 @@ enum sink_fault_kind {
 struct sink_fault {
     enum sink_fault_kind kind;
     uint32_t table, row;
+    uint64_t dropping; // after OK: tables that did not keep all of their rows, a bit for each: triggers can do that
 };
 
 struct sink {

@@ -302,7 +302,7 @@ static enum status write_rejects(struct sqlite_sink *self, const struct batch *r
         sqlite3_bind_int64(self->reject, REJECT_COLUMNS + 2, rejects->offset[row]);
         sqlite3_bind_int64(self->reject, REJECT_COLUMNS + 3, now);
         enum status status = database_step(self->db, self->reject, "quarantine a record", ERR_STORAGE, err);
-        if (status == REJECT) *fault = (struct sink_fault){SINK_FAULT_REJECT, 0, row};
+        if (status == REJECT) *fault = (struct sink_fault){.kind = SINK_FAULT_REJECT, .row = row};
         if (status != OK) return status;
     }
     return OK;

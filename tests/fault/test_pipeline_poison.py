@@ -80,6 +80,21 @@ def test_poison_is_alone_in_the_quarantine(pipeline):
         assert POISON[kind][2] in error
 
 
+def test_a_trigger_that_drops_rows_is_mentioned_once(pipeline):
+    load = pipeline.load
+    worker = pipeline.worker()
+    load.produce(30)
+    pipeline.settled()
+    pipeline.postgres.psql("CREATE FUNCTION drop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+                           " CREATE TRIGGER dropping BEFORE INSERT ON stocks FOR EACH ROW EXECUTE FUNCTION drop()")
+    for _ in range(3):
+        load.produce(30)
+        pipeline.settled()
+    said = [line for line in worker.stderr().splitlines() if "a trigger drops rows" in line]
+    assert len(said) == 1 and "stocks" in said[0]
+    assert pipeline.postgres.psql("SELECT count(*) FROM stocks") == [(10,)]
+
+
 def test_many_refused_rows_hold_nobody_up(pipeline):
     """Each of them is sent to the table a few times at most: what a refused COPY has stored before is garbage that the table grows by."""
     load, count = pipeline.load, times(4000, 40000)

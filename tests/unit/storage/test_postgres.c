@@ -369,6 +369,22 @@ static void test_write_refused_by_a_trigger_names_the_row(void **state)
     assert_int_equal(fault.kind, SINK_FAULT_SOME); // these run after the last row
 }
 
+static void test_write_tells_that_a_trigger_drops_rows(void **state)
+{
+    struct store *store = *state;
+    struct err err;
+    struct sink_fault fault;
+    struct sink_partition partition = claim(store->sink, 0);
+    assert_ok(write_some(store->sink, store->type, &partition, 20, &fault, &err), &err);
+    assert_int_equal(fault.dropping, 0);
+    partition.next_offset = 20;
+    admin(store, "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;"
+                 "CREATE TRIGGER t BEFORE INSERT ON stocks FOR EACH ROW WHEN (new._offset = 33) EXECUTE FUNCTION f()");
+    assert_ok(write_some(store->sink, store->type, &partition, 20, &fault, &err), &err);
+    assert_int_equal(fault.dropping, 1);
+    assert_int_equal(number(store->sink, "SELECT COUNT(*) FROM stocks"), 39);
+}
+
 static void test_write_refused_at_the_commit_is_some_row(void **state)
 {
     struct store *store = *state;
@@ -781,6 +797,7 @@ int main(void)
         TEST(test_write_after_the_table_became_unlogged_stores_nothing),
         TEST(test_write_after_a_column_got_a_default_goes_on_with_nulls),
         TEST(test_write_refused_by_a_trigger_names_the_row),
+        TEST(test_write_tells_that_a_trigger_drops_rows),
         TEST(test_write_refused_at_the_commit_is_some_row),
         TEST(test_write_of_a_value_too_long_for_an_index_names_the_row),
         TEST(test_write_with_a_broken_trigger_is_a_fault_of_the_table),
