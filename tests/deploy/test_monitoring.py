@@ -197,7 +197,8 @@ def test_who_is_not_there_is_not_asked():
     assert asked({}) == everybody
     assert asked({"console": {"enabled": False}}) == everybody - {"console"}
     assert asked({"registry": {"url": "https://registry.example.com"}}) == everybody - {"registry"}
-    assert asked({"registry": {"url": "http://streaming-schema-registry.other.svc:8081"}}) == everybody
+    assert asked({"registry": {"url": "http://streaming-schema-registry.other.svc:8081"}}) == everybody - {"registry"}
+    assert asked({"registry": {"url": "http://streaming-schema-registry.default.svc:8081"}}) == everybody
     assert asked({"registry": {"url": "http://karapace:8081"}, "prometheus": {"jobs": {"registry": "karapace-metrics:8081"}}}) == everybody
     nobody = {"prometheus": {"jobs": dict.fromkeys(everybody, "")}}
     assert asked(nobody) == set() and "ScrapeDown.yaml" not in rules(nobody) and "ScrapeDown.yaml" in rules()

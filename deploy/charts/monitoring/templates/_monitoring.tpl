@@ -7,12 +7,14 @@
   (include "fdp.registry-edge" (dict "root" .) | fromJson) | toJson }}
 {{- end -}}
 
-{{/* The jobs that there are: name to NAME:PORT, as JSON. Not what is left out, nor our registry where another one is asked. */}}
+{{/* The jobs that there are: name to NAME:PORT, as JSON. Not what is left out, nor the registry of this namespace where another one is asked. */}}
 {{- define "monitoring.jobs" -}}
 {{- $jobs := dict -}}
 {{- $left := list (.Values.console.enabled | ternary "" "console") -}}
-{{- $ours := splitList "-metrics:" (default "" .Values.prometheus.jobs.registry) | first -}}
-{{- if and (eq $ours "streaming-schema-registry") (not (contains $ours .Values.registry.url)) }}{{ $left = append $left "registry" }}{{ end -}}
+{{- $elsewhere := not (include "fdp.registry-edge" (dict "root" .) | fromJson).peers -}}
+{{- if and $elsewhere (hasPrefix "streaming-schema-registry-metrics:" (default "" .Values.prometheus.jobs.registry)) -}}
+{{- $left = append $left "registry" -}}
+{{- end -}}
 {{- range $job, $address := .Values.prometheus.jobs -}}
 {{- if and $address (not (has $job $left)) -}}{{ $_ := set $jobs $job $address }}{{ end -}}
 {{- end -}}
