@@ -29,7 +29,7 @@ run-kafka: build | kafka-tools ## The same on a real Kafka and PostgreSQL, which
 test: | build-tools test-tools ## Runs all tests; the last line is "N passed, N failed"
 	@tests/run.py
 
-check: | build-tools $(if $(FDP_CHECK_ALL),test-tools) ## Runs the fast tests, in seconds: unit tests and the fuzz corpora; FDP_CHECK_ALL=1: on real servers too
+check: | build-tools $(if $(FDP_CHECK_ALL),server-tools) ## Runs the fast tests, in seconds: unit tests and the fuzz corpora; FDP_CHECK_ALL=1: on real servers too
 	@tests/run.py --fast $(if $(FDP_CHECK_ALL),--servers)
 
 lint: | build-tools lint-tools ## Checks layout, rules, documents, and that two compilers have nothing to say
@@ -38,12 +38,12 @@ lint: | build-tools lint-tools ## Checks layout, rules, documents, and that two 
 fuzz: | build-tools fuzz-tools ## Fuzzes every target for TIME=60; TARGETS='config ...' picks some
 	@tools/fuzz.sh $(or $(TIME),60) $(TARGETS)
 
-bench: build | test-tools ## Measures throughput and latency, embedded and on a real Kafka and PostgreSQL
+bench: build | server-tools ## Measures throughput and latency, embedded and on a real Kafka and PostgreSQL
 	@$(BUILD)/fdp bench $(ARGS)
 	@ninja -C $(BUILD) --quiet tests/bench/bench_copy tests/bench/bench_produce
 	@tests/bench/scaled.py $(BUILD)
 
-soak: build | test-tools ## Kills the pipeline 200 times under load (KILLS=200) and counts that nothing is lost or doubled
+soak: build | server-tools ## Kills the pipeline 200 times under load (KILLS=200) and counts that nothing is lost or doubled
 	@FDP_KILLS=$(or $(KILLS),200) tests/run.py --pytest tests/fault
 
 asan: | build-tools ## Builds with the address and undefined behaviour sanitizers into build-asan and runs the unit tests there
@@ -75,9 +75,11 @@ clean: ## Removes all build folders
 help: ## Shows this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: build-tools test-tools kafka-tools lint-tools fuzz-tools image-tools cluster-tools
+.PHONY: build-tools server-tools test-tools kafka-tools lint-tools fuzz-tools image-tools cluster-tools
 build-tools:
 	@tools/install.sh build
+server-tools: | build-tools
+	@tools/install.sh test
 test-tools: | build-tools
 	@tools/install.sh test charts
 kafka-tools: | build-tools

@@ -11,8 +11,9 @@
 #include "base/clock.h"
 
 enum {
-    CLOSE_MS = 5000,
-    CLOSE_UNASSIGNED_MS = 300, // there is nothing to give back, and a broker that has not answered the wish to join is silent for long
+    LEAVE_MS = 5000,
+    CLOSE_MS = 500,
+    DESTROY_MS = 2000,
     FIRST_SOUND_DESTROY = 0x020300ff, // version of librdkafka
     HEADERS_MAX_BYTES = 512 << 20,    // more than the largest answer of a broker can hold
 };
@@ -49,22 +50,42 @@ enum status kafka_consumer_need(struct kafka *kafka, const char *group, struct e
     return status;
 }
 
-// Gives the partitions back and leaves the group, for a bounded time: a client that cannot (the broker is away, or librdkafka is stuck
-// between two assignments, its issue 4528) is dropped, and the group notices by itself.
+static bool is_member(const struct kafka_consumer *consumer)
+{
+    char *id = rd_kafka_memberid(consumer->client);
+    bool known = id && *id;
+    rd_kafka_mem_free(consumer->client, id);
+    return known;
+}
+
+// The client waits for an answer to each event of the group; nothing is read any more.
+static void answer_event(struct kafka_consumer *consumer)
+{
+    rd_kafka_event_t *event = rd_kafka_queue_poll(consumer->events, 10);
+    if (event && rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE) {
+        bool given = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+        rd_kafka_error_destroy((given ? rd_kafka_incremental_assign : rd_kafka_incremental_unassign)(consumer->client, none));
+        rd_kafka_topic_partition_list_destroy(none);
+        consumer->assigned |= given;
+    }
+    rd_kafka_event_destroy(event);
+}
+
+// Leaves the group, for a bounded time: a client that cannot (the broker is away, or librdkafka is stuck between two assignments, its
+// issue 4528) is dropped. The group then notices by itself, but until the session has timed out none of its members gets anything.
+//
+// Unsubscribing comes first, since a client that is closed without partitions does not tell the broker that it leaves (librdkafka 2.0).
+// While the group shares out anew it takes until all others have joined: the broker answers the requests of a connection one by one.
 static void end_membership(struct kafka *kafka)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
+    rd_kafka_unsubscribe(consumer->client);
+    for (int64_t deadline = clock_deadline_ms(LEAVE_MS); is_member(consumer) && clock_mono_ns() < deadline;) answer_event(consumer);
     rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->client, consumer->events);
-    if (error) {
-        rd_kafka_error_destroy(error);
-        return;
-    }
-    int64_t deadline = clock_deadline_ms(consumer->assigned ? CLOSE_MS : CLOSE_UNASSIGNED_MS);
-    while (!rd_kafka_consumer_closed(consumer->client) && clock_mono_ns() < deadline) {
-        rd_kafka_event_t *event = rd_kafka_queue_poll(consumer->events, 10);
-        if (event && rd_kafka_event_type(event) == RD_KAFKA_EVENT_REBALANCE) rd_kafka_assign(consumer->client, NULL);
-        rd_kafka_event_destroy(event);
-    }
+    int64_t deadline = clock_deadline_ms(error ? 0 : CLOSE_MS);
+    rd_kafka_error_destroy(error);
+    while (!rd_kafka_consumer_closed(consumer->client) && clock_mono_ns() < deadline) answer_event(consumer);
 }
 
 static void end_reading(struct kafka *kafka)
@@ -76,30 +97,52 @@ static void end_reading(struct kafka *kafka)
         log_err(kafka->log, LOG_DEBUG, "streaming", "reading does not end by itself", &err);
 }
 
-// librdkafka before 2.3 aborts the process when a member of a group is destroyed before its first assignment (its issue 4312). Such a
-// client, which leaves the group, is told to be quiet and stays until the process ends.
-static void destroy(const struct kafka_consumer *consumer, bool abandon)
+static void *destroy_client(void *client)
 {
-    if (abandon) {
-        rd_kafka_set_log_level(consumer->client, -1);
-        rd_kafka_queue_io_event_enable(consumer->events, -1, NULL, 0);
-        rd_kafka_queue_io_event_enable(consumer->records, -1, NULL, 0);
+    rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    return NULL;
+}
+
+// librdkafka destroys no member of a group before its membership has ended, and where that is stuck it waits for ever. False when it is.
+static bool destroy(rd_kafka_t *client)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, destroy_client, client)) return false;
+    int64_t deadline = clock_deadline_ms(DESTROY_MS);
+    while (pthread_tryjoin_np(thread, NULL)) {
+        if (clock_mono_ns() >= deadline) {
+            pthread_detach(thread);
+            return false;
+        }
+        clock_sleep_until(clock_deadline_ms(1));
     }
+    return true;
+}
+
+// librdkafka before 2.3 aborts the process when a member of a group is destroyed before its first assignment (its issue 4312). Such a
+// client, which leaves the group, stays until the process ends, as one does that cannot be destroyed. Neither may speak to us any more.
+static void end_client(struct kafka *kafka)
+{
+    const struct kafka_consumer *consumer = &kafka->consumer;
+    bool abandon = consumer->joined && !consumer->assigned && rd_kafka_version() < FIRST_SOUND_DESTROY;
+    rd_kafka_set_log_level(consumer->client, -1);
+    rd_kafka_queue_io_event_enable(consumer->events, -1, NULL, 0);
+    rd_kafka_queue_io_event_enable(consumer->records, -1, NULL, 0);
     rd_kafka_queue_destroy(consumer->records);
     rd_kafka_queue_destroy(consumer->events);
-    if (!abandon) rd_kafka_destroy_flags(consumer->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    if (!abandon && !destroy(consumer->client) && kafka->log)
+        log_warn(kafka->log, "streaming", "a Kafka client does not end; it is left to itself", "group", consumer->group);
 }
 
 void kafka_consumer_close(struct kafka *kafka)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
-    bool abandon = consumer->joined && !consumer->assigned && rd_kafka_version() < FIRST_SOUND_DESTROY;
     if (consumer->client) end_reading(kafka);
     while (consumer->partition_count) kafka_partition_remove(consumer, consumer->partitions[0]);
     if (consumer->client) {
-        kafka_pump_stop(&consumer->pump);
         if (consumer->joined) end_membership(kafka);
-        destroy(consumer, abandon);
+        kafka_pump_stop(&consumer->pump);
+        end_client(kafka);
         consumer->client = NULL;
     }
     consumer->sought = consumer->joined = consumer->assigned = consumer->group_troubled = false;

@@ -6,10 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "streaming/kafka.h"
-
-enum { GIVE_BACK_MS = 3000 };
 
 static void add_change(struct kafka_consumer *consumer, const char *topic, int32_t partition, bool given)
 {
@@ -140,25 +137,11 @@ enum status kafka_join(struct stream *stream, const char *group, const char *con
     return OK;
 }
 
-static bool has_any(const struct kafka_consumer *consumer)
-{
-    for (uint32_t i = 0; i < consumer->partition_count; i++)
-        if (consumer->partitions[i]->given) return true;
-    return false;
-}
-
-// Unsubscribing first gives the partitions back while the membership is whole: closing in the middle of a rebalance can get stuck.
 void kafka_leave(struct stream *stream)
 {
     struct kafka *kafka = kafka_of(stream);
     struct kafka_consumer *consumer = &kafka->consumer;
     if (!consumer->joined) return;
-    struct err err;
-    rd_kafka_unsubscribe(consumer->client);
-    for (int64_t deadline = clock_deadline_ms(GIVE_BACK_MS); has_any(consumer) && clock_mono_ns() < deadline;) {
-        if (kafka_serve(kafka, &err) != OK) break;
-        if (has_any(consumer)) clock_sleep_until(clock_deadline_ms(1));
-    }
     for (uint32_t i = 0; i < consumer->partition_count; i++) take_back(consumer, consumer->partitions[i]);
     kafka_consumer_close(kafka);
 }

@@ -435,9 +435,12 @@ static void test_process_refuses_a_gap_that_retention_made(void **state)
     struct process_summary summary = run_to_the_end(world);
     assert_int_equal(summary.stored, 20);
     append_ticks(world, 20);
-    uint64_t deleted = 0;
-    assert_ok(world->stream->ops->retain(world->stream, clock_now_us() + INT64_C(100) * 86400 * SECOND_US, &deleted, &err), &err);
-    assert_true(deleted >= 40);
+    uint64_t deleted, all = 0;
+    do { // on a slow machine a call does not get through all partitions
+        assert_ok(world->stream->ops->retain(world->stream, clock_now_us() + INT64_C(100) * 86400 * SECOND_US, &deleted, &err), &err);
+        all += deleted;
+    } while (deleted);
+    assert_true(all >= 40);
     assert_status(start_fails(world, &err), FATAL, &err, "retention");
 }
 

@@ -586,6 +586,47 @@ static void test_close_at_any_moment_of_joining(void **state)
     stream_close(admin);
 }
 
+// 0 while the group shares out anew.
+static uint32_t settled_members(struct test *test, struct stream *stream)
+{
+    struct arena arena;
+    struct stream_group *groups;
+    uint32_t count, settled = 0;
+    arena_init(&arena, 1024);
+    must(&test->fixture, stream->ops->groups(stream, &arena, &groups, &count, &test->fixture.err));
+    for (uint32_t i = 0; i < count; i++)
+        if (!strcmp(groups[i].name, test->group) && !strcmp(groups[i].state, "stable")) settled = groups[i].member_count;
+    arena_fini(&arena);
+    return settled;
+}
+
+static void test_a_member_without_partitions_leaves_too(void **state)
+{
+    struct test *test = *state;
+    NEEDS_BROKERS();
+    set(test, "session.timeout.ms", "45000"); // for so long the others would wait for one that did not
+    struct stream *admin = open_stream(test);
+    fixture_topic(&test->fixture, admin, test->topic, 1);
+    struct member a = {.test = test, .stream = open_stream(test)}, b = {.test = test, .stream = open_stream(test)};
+    struct batch *out = batch_new(&record_row_type, 1);
+    join(test, a.stream);
+    for (int64_t deadline = clock_deadline_ms(30000); !a.count && clock_mono_ns() < deadline;) member_turn(&a, out);
+    join(test, b.stream);
+    for (int64_t deadline = clock_deadline_ms(30000); settled_members(test, admin) != 2 && clock_mono_ns() < deadline;) {
+        member_turn(&a, out);
+        member_turn(&b, out);
+    }
+    assert_int_equal(settled_members(test, admin), 2);
+    stream_close((a.count ? &b : &a)->stream);
+    struct member *rest = a.count ? &a : &b;
+    for (int64_t deadline = clock_deadline_ms(20000); settled_members(test, admin) != 1 && clock_mono_ns() < deadline;)
+        member_turn(rest, out);
+    assert_int_equal(settled_members(test, admin), 1);
+    stream_close(rest->stream);
+    stream_close(admin);
+    batch_free(out);
+}
+
 struct load {
     struct test *test;
     atomic_bool stop;
@@ -730,6 +771,7 @@ int main(int argc, char **argv)
         T(test_end_passes_control_records_and_aborted_transactions),
         T(test_seek_of_what_the_group_has_not_given_answers_again),
         T(test_close_at_any_moment_of_joining),
+        T(test_a_member_without_partitions_leaves_too),
         T(test_members_that_come_and_go_under_load_lose_nothing),
         T(test_a_killed_member_is_replaced),
     };
