@@ -162,7 +162,15 @@ class Postgres(Server):
         return f"{self.url.rpartition('/')[0]}/{name}"
 
     def drop(self, name):
-        self._psql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        """Also while clients are connected. FORCE is refused while the server itself vacuums a table there, which is soon over."""
+        end = time.monotonic() + 60
+        while True:
+            try:
+                return self._psql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            except RuntimeError:
+                if time.monotonic() > end:
+                    raise
+            time.sleep(0.1)
 
     def _psql(self, statement):
         done = subprocess.run(["psql", "-X", "-q", "-d", self.url, "-c", statement], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
