@@ -84,7 +84,8 @@ choose_port() {
 # Numbers of processes are given out again: one is the server's only while it works in the server's folder. A dead one that nobody has
 # waited for works nowhere; one that is dying does so until its last thread has ended, and holds its ports until then.
 works_in() { # PID FOLDER
-    "${as_server[@]}" readlink "/proc/$1/task/"*/cwd 2>/dev/null | grep -xF -- "$2" >/dev/null
+    # A thread that ends just then makes readlink fail, and says nothing about the others.
+    { "${as_server[@]}" readlink "/proc/$1/task/"*/cwd 2>/dev/null || true; } | grep -xF -- "$2" >/dev/null
 }
 
 # Prints the number in the first line of FILE if that process works in FOLDER.

@@ -74,6 +74,24 @@ def test_port_belongs_to_a_data_folder_until_that_is_removed(tmp_path):
     assert hold("one")
 
 
+def test_process_whose_threads_end_is_still_there(tmp_path):
+    """A broker that stops ends its threads one after the other, and has ended only after the last."""
+    busy = subprocess.Popen([sys.executable, "-c", """
+import threading
+while True:
+    threads = [threading.Thread(target=lambda: None) for _ in range(20)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+"""], cwd=tmp_path)
+    try:
+        script = f"source {TOOLS}/server.sh; for _ in {{1..200}}; do works_in $1 $2 || exit; done; echo always"
+        asked = subprocess.run(["bash", "-c", script, "ask", str(busy.pid), tmp_path], capture_output=True, text=True, timeout=120)
+    finally:
+        busy.kill()
+        busy.wait()
+    assert asked.stdout == "always\n", asked
+
+
 @pytest.mark.parametrize("time", ["first", "second"])
 def test_kafka_is_new_for_each_test(kafka, time):
     assert kafka.topics() == []
