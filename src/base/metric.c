@@ -179,6 +179,17 @@ void metric_set(struct metric *metric, double value)
     atomic_store_explicit(&metric->value, value, memory_order_relaxed);
 }
 
+static void add_to(_Atomic double *sum, double by)
+{
+    double value = atomic_load_explicit(sum, memory_order_relaxed);
+    while (!atomic_compare_exchange_weak_explicit(sum, &value, value + by, memory_order_relaxed, memory_order_relaxed)) continue;
+}
+
+void metric_change(struct metric *metric, double by)
+{
+    add_to(&metric->value, by);
+}
+
 static size_t bucket_of(double ns)
 {
     size_t i = 0;
@@ -188,8 +199,7 @@ static size_t bucket_of(double ns)
 
 static void add_sum(struct metric *metric, double seconds, uint64_t count)
 {
-    double sum = atomic_load_explicit(&metric->sum, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(&metric->sum, &sum, sum + seconds, memory_order_relaxed, memory_order_relaxed)) continue;
+    add_to(&metric->sum, seconds);
     atomic_fetch_add_explicit(&metric->count, count, memory_order_relaxed);
 }
 

@@ -35,6 +35,7 @@ const struct metric *metric_find(struct metric_registry *registry, const char *n
 void metric_add(struct metric *metric, uint64_t by);
 // A gauge; or a counter that somebody else keeps, such as the kernel, and that nothing is added to.
 void metric_set(struct metric *metric, double value);
+void metric_change(struct metric *gauge, double by); // for a gauge that is the sum of what several threads have
 void metric_observe_ns(struct metric *histogram, int64_t ns);
 // `count` observations of the same duration.
 void metric_observe_many_ns(struct metric *histogram, int64_t ns, uint64_t count);

@@ -37,7 +37,6 @@ static void follow_group(struct worker *self)
         atomic_fetch_add(&self->generation, 1); // claims on their way come too late
     }
     if (!changed) return;
-    metric_set(self->metrics->partitions, (double)self->slot_count);
     if (self->stream->ops->shares)
         log_info(self->params->log, component, "the group has shared out its partitions anew", "partitions", log_number(self->slot_count),
                  "before", log_number(before));

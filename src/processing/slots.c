@@ -48,6 +48,7 @@ void slots_add(struct worker *self, const char *topic, int32_t partition)
     struct slot *slot = &self->slots[self->slot_count++];
     *slot = (struct slot){.topic = index, .partition = partition, .stored_offset = -1};
     lag_open(self, slot, topic);
+    metric_change(self->metrics->partitions, 1);
 }
 
 // Something is right again with a slot, or it is no longer ours.
@@ -87,6 +88,7 @@ void slots_remove(struct worker *self, struct slot *slot)
     lag_close(slot);
     positions_drop(&self->positions, slot->id);
     *slot = self->slots[--self->slot_count];
+    metric_change(self->metrics->partitions, -1);
 }
 
 // --- What the stream cannot read, while it gives records of others ---

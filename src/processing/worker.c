@@ -142,8 +142,7 @@ void worker_run(struct worker *self)
 void worker_join(struct worker *self)
 {
     if (!self->running) return;
-    pthread_join(self->reader_thread, NULL);
-    pthread_join(self->writer_thread, NULL);
+    pthread_join(self->writer_thread, NULL); // it waits for the reader
     self->running = false;
 }
 
@@ -161,7 +160,7 @@ void worker_close(struct worker *self)
     positions_fini(&self->positions);
     positions_fini(&self->owned);
     pipeline_free(self->pipeline);
-    stream_close(self->stream); // leaves the group
+    stream_close(self->stream);
     sink_close(self->sink);
     queue_free(self->ready);
     queue_free(self->answered);

@@ -117,7 +117,7 @@ enum status worker_reload(struct worker *worker, const struct config *config, st
 enum status worker_adapt(struct worker *worker, const struct pipeline *pipeline, uint32_t table, struct err *err) MUST_CHECK;
 // Takes them up. The reader's, while it has all jobs. True when other topics are to be read than before: then it has no slots any more.
 bool worker_take_change(struct worker *worker);
-void worker_join(struct worker *worker); // waits for the end of its threads
+void worker_join(struct worker *worker); // waits until its threads have ended and it has left the group
 void worker_close(struct worker *worker);
 
 // Measures what has been committed, and shows it to whoever wants to know. By the writer, or by the reader once it has the job back.

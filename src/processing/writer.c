@@ -490,5 +490,7 @@ void *writer_main(void *context)
     struct err err;
     if (write_until_closed(self, &err) != OK) worker_fail(self, &err);
     queue_close(self->answered);
+    pthread_join(self->reader_thread, NULL);
+    self->stream->ops->leave(self->stream); // takes a while when the group is busy; so all workers do it at the same time
     return NULL;
 }

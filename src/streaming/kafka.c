@@ -73,10 +73,10 @@ static void answer_event(struct kafka_consumer *consumer)
 }
 
 // Leaves the group, for a bounded time: a client that cannot (the broker is away, or librdkafka is stuck between two assignments, its
-// issue 4528) is dropped. The group then notices by itself, but until the session has timed out none of its members gets anything.
+// issue 4528) is dropped. The group then notices by itself, but until the session has timed out nobody gets what that member had.
 //
 // Unsubscribing comes first, since a client that is closed without partitions does not tell the broker that it leaves (librdkafka 2.0).
-// While the group shares out anew it takes until all others have joined: the broker answers the requests of a connection one by one.
+// While the group shares out anew that waits until all others have joined.
 static void end_membership(struct kafka *kafka)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
@@ -104,7 +104,7 @@ static void *destroy_client(void *client)
 }
 
 // librdkafka destroys no member of a group before its membership has ended, and where that is stuck it waits for ever. False when it is.
-static bool destroy(rd_kafka_t *client)
+static bool destroy_member(rd_kafka_t *client)
 {
     pthread_t thread;
     if (pthread_create(&thread, NULL, destroy_client, client)) return false;
@@ -130,7 +130,9 @@ static void end_client(struct kafka *kafka)
     rd_kafka_queue_io_event_enable(consumer->records, -1, NULL, 0);
     rd_kafka_queue_destroy(consumer->records);
     rd_kafka_queue_destroy(consumer->events);
-    if (!abandon && !destroy(consumer->client) && kafka->log)
+    if (!consumer->joined)
+        destroy_client(consumer->client);
+    else if (!abandon && !destroy_member(consumer->client) && kafka->log)
         log_warn(kafka->log, "streaming", "a Kafka client does not end; it is left to itself", "group", consumer->group);
 }
 

@@ -108,6 +108,9 @@ class Pipeline:
         before = wait_for(lambda: (at := self.position()) is not None and (at,), "a position", deadline)[0]
         wait_for(lambda: (self.position() or 0) >= before + records, f"{records} records more than {before}", deadline)
 
+    def group_state(self):
+        return self.kafka.admin.describe_consumer_groups([self.group])[self.group].result(30).state.name
+
     def settled(self):
         """Waits until what was produced before now is processed."""
         self.load.flush()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A worker that is stopped (SIGSTOP) in the middle of a write: another takes over at once, and the one that wakes up writes nothing and works on."""
+"""A worker that is stopped in the middle of something: by SIGSTOP in a write, when another takes over at once and the one that wakes up
+writes nothing and works on; by SIGTERM while its group waits for a member that is dead."""
 import os
 import signal
 import time
@@ -63,3 +64,23 @@ def test_fenced_while_the_group_knows_nothing_of_it(pipeline):
             pipeline.progress(500)
     assert worker.stderr().count("another worker has taken over") == takings
     figure(f"{pipeline.finish()} after {takings} times fenced")
+
+
+def test_end_while_the_group_waits_for_a_dead_member(pipeline):
+    """Nobody is let in until the dead one's session has timed out. All consumers of a process leave at the same time, not one by one."""
+    slow = "streaming.kafka={session.timeout.ms: 25000, heartbeat.interval.ms: 300}"
+    worker = pipeline.worker("--set", slow, "--set", "processing.workers=6")
+    dead = pipeline.worker("--set", slow)
+    with pipeline.load.running(1000):
+        wait_for(lambda: owned(pipeline, dead) and owned(pipeline, dead) + owned(pipeline, worker) == PARTITIONS, "a share for both")
+        pipeline.kill(dead)
+        pipeline.worker("--set", slow, ready=False)  # it wants to join
+        wait_for(lambda: pipeline.group_state() == "PREPARING_REBALANCING", "the group to wait")
+        nap(pipeline.rng.uniform(0, 3))
+        pipeline.workers.remove(worker)
+        began = time.monotonic()
+        code, _, err = worker.stop()
+        took = time.monotonic() - began
+        assert code == 0, err
+    figure(f"{pipeline.finish()}, ended within {took:.1f} s")
+    assert took < 15, took

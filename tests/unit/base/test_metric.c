@@ -63,6 +63,9 @@ static void test_values_are_what_was_put_in(void **state)
     metric_set(gauge, 2.5);
     metric_set(gauge, -1);
     assert_true(metric_value(gauge) == -1);
+    metric_change(gauge, 3);
+    metric_change(gauge, -0.5);
+    assert_true(metric_value(gauge) == 1.5);
 }
 
 static void test_page_of_counters_and_gauges(void **state)
