@@ -41,7 +41,7 @@ static void make_metrics(struct process *self)
     metrics->write_errors = metric_counter(registry, "fdp_storage_write_errors_total", NULL, "Transactions that had to be tried again");
     metrics->queue_fill = metric_gauge(registry, "fdp_queue_fill", "queue=\"processing\"", "Batches that wait in a queue");
     metrics->fenced = metric_counter(registry, "fdp_fenced_total", NULL, "Times that another worker had taken partitions over");
-    metrics->partitions = metric_gauge(registry, "fdp_processing_partitions", NULL, "Partitions that a worker reads");
+    metrics->partitions = metric_gauge(registry, "fdp_processing_partitions", NULL, "Partitions that the consumers of this process read");
     static const char stage[] = "Time spent per stage boundary";
     metrics->stage_stream = metric_histogram(registry, "fdp_stage_seconds", "stage=\"published_to_read\"", stage);
     metrics->stage_process = metric_histogram(registry, "fdp_stage_seconds", "stage=\"decode_and_route\"", stage);

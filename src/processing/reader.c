@@ -366,7 +366,8 @@ static void observe_stream(struct worker *self, const struct job *job)
 // Until something has to be done about a slot that waits, or it is time to see whether the writer has finished.
 static int64_t poll_deadline(const struct worker *self)
 {
-    int64_t deadline_ns = clock_deadline_ms(halt_asked(self->halt) ? DRAIN_POLL_MS : IDLE_POLL_MS);
+    if (halt_asked(self->halt)) return clock_deadline_ms(DRAIN_POLL_MS);
+    int64_t deadline_ns = clock_deadline_ms(IDLE_POLL_MS);
     for (uint32_t i = 0; i < self->slot_count; i++)
         if (self->slots[i].state == SLOT_GIVEN && self->slots[i].retry_ns < deadline_ns) deadline_ns = self->slots[i].retry_ns;
     return deadline_ns;
@@ -380,7 +381,7 @@ static void collect(struct worker *self, struct batch *records)
     struct err err;
     atomic_store(&self->collecting, true);
     while (status == OK && self->free_count < WORKER_JOBS && !queue_fill(self->answered) && !batch_full(records) &&
-           records->arena.used_bytes < COLLECT_BYTES) {
+           records->arena.used_bytes < COLLECT_BYTES && !halt_asked(self->halt)) {
         lag_measure(self);
         status = self->stream->ops->poll(self->stream, records, clock_deadline_ms(IDLE_POLL_MS), &err);
     }
@@ -434,14 +435,6 @@ static void send(struct worker *self, struct job *job)
     metric_set(self->metrics->queue_fill, (double)queue_fill(self->ready));
 }
 
-// Everything that the group gave is being read, and nothing is on its way.
-static bool all_quiet(const struct worker *self)
-{
-    bool quiet = !self->claiming && self->free_count == WORKER_JOBS;
-    for (uint32_t i = 0; i < self->slot_count && quiet; i++) quiet = self->slots[i].state == SLOT_READING;
-    return quiet;
-}
-
 static void settle(struct worker *self)
 {
     if (atomic_load(&self->settled) || !self->given || self->claiming) return;
@@ -450,13 +443,17 @@ static void settle(struct worker *self)
     atomic_store(&self->settled, true);
 }
 
-// True when everything below the stream's present high watermarks has been stored.
+// True when everything below the stream's present high watermarks has been stored. A partition that waits to be claimed is left to the
+// next start: no claims are sent any more.
 static enum status drained(struct worker *self, bool *drained, struct err *err)
 {
-    *drained = all_quiet(self);
+    *drained = !self->claiming && self->free_count == WORKER_JOBS;
     for (uint32_t i = 0; i < self->slot_count && *drained; i++) {
         const struct slot *slot = &self->slots[i];
         struct stream_watermarks marks;
+        if (slot->state == SLOT_GIVEN) continue;
+        *drained = slot->state == SLOT_READING;
+        if (!*drained) return OK;
         TRY(self->stream->ops->watermarks(self->stream, slots_topic(self, slot->topic), slot->partition, &marks, err));
         *drained = positions_find(&self->positions, slot->id)->next_offset >= marks.high;
     }

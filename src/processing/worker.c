@@ -153,7 +153,6 @@ void worker_close(struct worker *self)
     free(change);
     free_jobs(self);
     job_fini(&self->claim_job);
-    for (uint32_t i = 0; i < self->slot_count; i++) lag_close(&self->slots[i]);
     complaints_fini(&self->complaints);
     free(self->slots);
     free(self->keep);

@@ -66,7 +66,7 @@ struct worker {
     pthread_t reader_thread, writer_thread;
     bool running;
 
-    // The reader's. While no job is with the writer, also all of the writer's.
+    // The reader's. While no job is with the writer, also all of the writer's; once it has ended, the writer's.
     const struct config *config; // whose routes the pipeline has; does not change while the writer has a job
     struct stream *stream;
     struct pipeline *pipeline;

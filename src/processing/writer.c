@@ -492,5 +492,6 @@ void *writer_main(void *context)
     queue_close(self->answered);
     pthread_join(self->reader_thread, NULL);
     self->stream->ops->leave(self->stream); // takes a while when the group is busy; so all workers do it at the same time
+    while (self->slot_count) slots_remove(self, self->slots);
     return NULL;
 }

@@ -129,7 +129,7 @@ struct stream_ops {
                           struct err *err) MUST_CHECK;
 
     // Deletes what retention allows; called now and then by the role that appends. A call takes milliseconds: what it did not get to is
-    // left to the next, and nothing is left once it deletes nothing. `deleted` is in records, and may be NULL.
+    // left to the next. `deleted` is in records, and may be NULL.
     enum status (*retain)(struct stream *stream, int64_t now_us, uint64_t *deleted, struct err *err) MUST_CHECK;
     void (*close)(struct stream *stream);
 };

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A table that cannot be written to: the topic that leads there waits, the others go on, and it goes on by itself once that is mended."""
+import time
+
 import pytest
 
 from conftest import wait_for
@@ -42,3 +44,20 @@ def test_topic_waits_for_its_table(pipeline, fault):
     assert word in said[0], said
     assert len(said) <= 3 * times(1, 5), "each partition says it once"
     figure(f"{pipeline.finish()}: {fault}")
+
+
+def test_up_ends_although_a_topic_waits(fdp, kafka, postgres):
+    """What waits for its table is left in the stream for the next start; nothing else has to wait for it."""
+    fdp.use(stream=kafka, store=postgres)
+    up = fdp.up()
+    wait_for(lambda: postgres.psql("SELECT to_regclass('crypto')")[0][0] and fdp.count("crypto"), "rows")
+    postgres.psql("ALTER TABLE crypto RENAME TO away")
+    wait_for(lambda: "a partition has to wait" in up.stderr(), "the topic to wait")
+    began = time.monotonic()
+    code, _, err = up.stop()
+    assert code == 0, err
+    assert time.monotonic() - began < 10
+    postgres.psql("ALTER TABLE away RENAME TO crypto")
+    rest = fdp.up_for("1s")
+    assert rest["backlog"] > 0 and rest["stored"] == rest["backlog"] + rest["published"]
+    fdp("reconcile", *fdp.where(), "--deep")

@@ -82,5 +82,6 @@ def test_end_while_the_group_waits_for_a_dead_member(pipeline):
         code, _, err = worker.stop()
         took = time.monotonic() - began
         assert code == 0, err
+        assert pipeline.group_state() == "PREPARING_REBALANCING", "the dead one's session has timed out"
     figure(f"{pipeline.finish()}, ended within {took:.1f} s")
     assert took < 15, took
