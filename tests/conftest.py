@@ -23,6 +23,8 @@ FREE_PORTS = [
 ]
 DEADLINE = 60  # seconds; generous, because machines are shared
 
+# What a shell starts in the background ignores Ctrl-C, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 FIGURES = []
 

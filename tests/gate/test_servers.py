@@ -224,9 +224,8 @@ while :; do sleep 0.1; done
     data = pathlib.Path(tempfile.mkdtemp(prefix="fdp-run-"))
     data.chmod(0o755)
     try:
-        # A shell cannot trap what was ignored when it began, as SIGINT is for everything in the background.
         script = subprocess.Popen([TOOLS / "run-kafka.sh", program, "--set", "a=b"], stdout=subprocess.PIPE, text=True,
-                                  env=os.environ | {"DATA": str(data)}, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+                                  env=os.environ | {"DATA": str(data)})
         said = list(itertools.takewhile(lambda line: line != "asked as benthos\n", script.stdout))
         assert re.fullmatch(rf"up --data {data} --set streaming.url=kafka://127.0.0.1:\d+ --set "
                             r"storage.url=postgresql://benthos@127.0.0.1:\d+/tickers --set a=b\n", said[-1]), said
