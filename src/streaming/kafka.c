@@ -42,6 +42,7 @@ enum status kafka_consumer_need(struct kafka *kafka, const char *group, struct e
     rd_kafka_poll_set_consumer(consumer->client);
     consumer->events = rd_kafka_queue_get_consumer(consumer->client);
     consumer->records = rd_kafka_queue_new(consumer->client);
+    consumer->waste = rd_kafka_queue_new(consumer->client);
     rd_kafka_queue_io_event_enable(consumer->events, kafka->wake_fd, &one, sizeof one);
     rd_kafka_queue_io_event_enable(consumer->records, kafka->wake_fd, &one, sizeof one);
     atomic_store(&consumer->down, false);
@@ -93,8 +94,7 @@ static void end_reading(struct kafka *kafka)
     struct kafka_consumer *consumer = &kafka->consumer;
     struct err err;
     for (uint32_t i = 0; i < consumer->partition_count; i++) kafka_partition_stop(consumer->partitions[i]);
-    if (kafka_apply(kafka, false, &err) != OK && kafka->log)
-        log_err(kafka->log, LOG_DEBUG, "streaming", "reading does not end by itself", &err);
+    if (kafka_apply(kafka, &err) != OK && kafka->log) log_err(kafka->log, LOG_DEBUG, "streaming", "reading does not end by itself", &err);
 }
 
 static void *destroy_client(void *client)
@@ -129,6 +129,7 @@ static void end_client(struct kafka *kafka)
     rd_kafka_queue_io_event_enable(consumer->events, -1, NULL, 0);
     rd_kafka_queue_io_event_enable(consumer->records, -1, NULL, 0);
     rd_kafka_queue_destroy(consumer->records);
+    rd_kafka_queue_destroy(consumer->waste);
     rd_kafka_queue_destroy(consumer->events);
     if (!consumer->joined)
         destroy_client(consumer->client);

@@ -73,7 +73,7 @@ struct kafka_partition {
     int32_t number;
     bool given; // by the group
     enum kafka_reading reading;
-    rd_kafka_queue_t *queue; // of this partition in the client, which is forwarded to `records`; NULL before it is read
+    rd_kafka_queue_t *queue; // of this partition in the client, forwarded to `records` or `waste`; NULL before it is read
     int64_t source;
     int64_t next;  // offset of the next record to hand out
     int64_t end;   // at least next: up to here there are no records
@@ -99,7 +99,8 @@ struct kafka_pump {
 struct kafka_consumer {
     rd_kafka_t *client;        // NULL until needed
     rd_kafka_queue_t *events;  // of the group, and errors
-    rd_kafka_queue_t *records; // of all partitions
+    rd_kafka_queue_t *records; // of all partitions that are read
+    rd_kafka_queue_t *waste;   // what still comes of others
     char group[STREAM_GROUP_MAX + 1];
     bool joined, assigned;               // the group has answered since then
     struct kafka_partition **partitions; // those that are given or read
@@ -239,8 +240,8 @@ struct kafka_partition *kafka_partition_add(struct kafka *kafka, const char *top
 // It is not read any more, once kafka_apply has told the client.
 void kafka_partition_stop(struct kafka_partition *partition);
 void kafka_partition_remove(struct kafka_consumer *consumer, struct kafka_partition *partition);
-// Tells the client which partitions are read now, and where. All that it has are given to it anew with `anew`.
-enum status kafka_apply(struct kafka *kafka, bool anew, struct err *err) MUST_CHECK;
+// Tells the client which partitions are read now, and where; all of them begin anew.
+enum status kafka_apply(struct kafka *kafka, struct err *err) MUST_CHECK;
 // Nothing comes, for this reason, until something does.
 void kafka_trouble(struct kafka_consumer *consumer, const struct err *err);
 enum status kafka_seek(struct stream *stream, const char *topic, int32_t partition, int64_t source, int64_t offset,

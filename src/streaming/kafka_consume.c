@@ -5,8 +5,11 @@
 // takes records, and the client's own limits hold the fetching back. Both queues, and wake, signal one eventfd.
 //
 // librdkafka 2.0 may lose records between two calls of its batch interface when it pauses partitions for a rebalance (its release notes say
-// so). Therefore the position that counts is ours: after every rebalance all partitions that are read begin anew there (kafka_apply with
-// `anew`), and whatever lies before it is dropped.
+// so), and takes any change of what is read for the answer to one. Therefore the position that counts is ours: with every change all
+// partitions that are read begin anew there (kafka_apply), and whatever lies before it is dropped.
+//
+// When librdkafka forgets a partition (its topic was deleted, or may not be read any more), it empties the queue to which that one is
+// forwarded, whoever's records are in it. So nothing is forwarded to the queue of records but what is read.
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -84,14 +87,14 @@ static bool is_troubled(const struct kafka_consumer *consumer)
 
 // --- What the client fetches
 
-static bool leaves(enum kafka_reading reading, bool anew)
+static bool leaves(enum kafka_reading reading)
 {
-    return reading == KAFKA_MOVED || reading == KAFKA_ENDED || (anew && reading == KAFKA_READ);
+    return reading == KAFKA_READ || reading == KAFKA_MOVED || reading == KAFKA_ENDED;
 }
 
-static bool enters(enum kafka_reading reading, bool anew)
+static bool enters(enum kafka_reading reading)
 {
-    return reading == KAFKA_SOUGHT || reading == KAFKA_MOVED || (anew && reading == KAFKA_READ);
+    return reading == KAFKA_READ || reading == KAFKA_MOVED || reading == KAFKA_SOUGHT;
 }
 
 static void settle(struct kafka_consumer *consumer)
@@ -99,7 +102,7 @@ static void settle(struct kafka_consumer *consumer)
     rd_kafka_topic_partition_list_t *read = rd_kafka_topic_partition_list_new((int)consumer->partition_count);
     for (uint32_t i = consumer->partition_count; i-- > 0;) {
         struct kafka_partition *partition = consumer->partitions[i];
-        if (enters(partition->reading, true)) {
+        if (enters(partition->reading)) {
             partition->reading = KAFKA_READ;
             rd_kafka_topic_partition_list_add(read, partition->topic, partition->number);
         } else {
@@ -122,30 +125,39 @@ static void take_queue(struct kafka_consumer *consumer, struct kafka_partition *
     partition->queue = queue;
 }
 
+static void empty_waste(struct kafka_consumer *consumer)
+{
+    ssize_t count;
+    while ((count = rd_kafka_consume_batch_queue(consumer->waste, 0, consumer->slice, KAFKA_SLICE)) > 0)
+        for (ssize_t i = 0; i < count; i++) rd_kafka_message_destroy(consumer->slice[i]);
+}
+
 // The client forgets where to put what comes when it ends reading, so it is told again; what came meanwhile is moved over.
 static void forward(struct kafka_consumer *consumer)
 {
-    for (uint32_t i = 0; i < consumer->partition_count; i++)
-        if (consumer->partitions[i]->queue) rd_kafka_queue_forward(consumer->partitions[i]->queue, consumer->records);
+    for (uint32_t i = 0; i < consumer->partition_count; i++) {
+        const struct kafka_partition *partition = consumer->partitions[i];
+        if (!partition->queue) continue;
+        rd_kafka_queue_forward(partition->queue, enters(partition->reading) ? consumer->records : consumer->waste);
+    }
+    empty_waste(consumer);
 }
 
-enum status kafka_apply(struct kafka *kafka, bool anew, struct err *err)
+enum status kafka_apply(struct kafka *kafka, struct err *err)
 {
     struct kafka_consumer *consumer = &kafka->consumer;
     rd_kafka_topic_partition_list_t *out = rd_kafka_topic_partition_list_new((int)consumer->partition_count);
     rd_kafka_topic_partition_list_t *in = rd_kafka_topic_partition_list_new((int)consumer->partition_count);
     for (uint32_t i = 0; i < consumer->partition_count; i++) {
         struct kafka_partition *partition = consumer->partitions[i];
-        if (leaves(partition->reading, anew)) rd_kafka_topic_partition_list_add(out, partition->topic, partition->number);
-        if (!enters(partition->reading, anew)) continue;
+        if (leaves(partition->reading)) rd_kafka_topic_partition_list_add(out, partition->topic, partition->number);
+        if (!enters(partition->reading)) continue;
         take_queue(consumer, partition);
         rd_kafka_topic_partition_list_add(in, partition->topic, partition->number)->offset = partition->next;
     }
     // In a rebalance the client waits for the calls even when there is nothing to say. When the second returns, the first has been done.
-    enum status status = OK;
-    if (out->cnt || anew) status = kafka_error(kafka, rd_kafka_incremental_unassign(consumer->client, out), "end reading", err);
-    if (status == OK && (out->cnt || in->cnt || anew))
-        status = kafka_error(kafka, rd_kafka_incremental_assign(consumer->client, in), "begin reading", err);
+    enum status status = kafka_error(kafka, rd_kafka_incremental_unassign(consumer->client, out), "end reading", err);
+    if (status == OK) status = kafka_error(kafka, rd_kafka_incremental_assign(consumer->client, in), "begin reading", err);
     forward(consumer);
     rd_kafka_topic_partition_list_destroy(out);
     rd_kafka_topic_partition_list_destroy(in);
@@ -442,7 +454,7 @@ enum status kafka_poll(struct stream *stream, struct batch *records, int64_t dea
         if (consumer->client) {
             TRY(kafka_serve(kafka, err));
             try_anew(consumer);
-            if (consumer->sought) TRY(kafka_apply(kafka, false, err));
+            if (consumer->sought) TRY(kafka_apply(kafka, err));
             if (records) take(kafka, records);
             if (consumer->suspicious) look_for_gone(kafka);
             measure_lag(kafka);

@@ -66,7 +66,7 @@ static enum status rebalance(struct kafka *kafka, rd_kafka_event_t *event, struc
     if (kafka->log)
         log_debug(kafka->log, "streaming", given ? "the group gives partitions" : "the group takes partitions", "group", consumer->group,
                   "partitions", log_number(list ? list->cnt : 0));
-    return kafka_apply(kafka, true, err);
+    return kafka_apply(kafka, err);
 }
 
 // A failure that concerns the group, the connection, or the client as a whole. FATAL only when nothing can come any more.
@@ -109,7 +109,7 @@ enum status kafka_serve(struct kafka *kafka, struct err *err)
         else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
             status = heed(kafka, event, err);
         else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_FETCH)
-            status = kafka_apply(kafka, true, err); // a record on the wrong queue: all are read again from our positions
+            status = kafka_apply(kafka, err); // a record on the wrong queue: all are read again from our positions
         rd_kafka_event_destroy(event);
     }
     return status;
@@ -127,7 +127,7 @@ enum status kafka_join(struct stream *stream, const char *group, const char *con
         struct kafka_partition *partition = consumer->partitions[i];
         TRY(kafka_unseek(stream, partition->topic, partition->number, err));
     }
-    TRY(kafka_apply(kafka, false, err));
+    TRY(kafka_apply(kafka, err));
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
     for (uint32_t i = 0; i < count; i++) rd_kafka_topic_partition_list_add(list, topics[i], RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t code = rd_kafka_subscribe(consumer->client, list);

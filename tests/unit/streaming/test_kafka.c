@@ -505,6 +505,41 @@ static void test_end_passes_control_records_and_aborted_transactions(void **stat
     stream_close(stream);
 }
 
+// What the client throws away with a partition that it forgets must not be the records of others that wait to be taken.
+static void test_topics_that_go_take_no_records_of_others_along(void **state)
+{
+    struct test *test = *state;
+    NEEDS_BROKERS();
+    enum { OTHERS = 8, EACH = 300, COUNT = OTHERS * EACH, AT_ONCE = 10 };
+    set(test, "topic.metadata.refresh.interval.ms", "50");
+    struct err *err = &test->fixture.err;
+    struct stream *stream = open_stream(test), *admin = open_stream(test);
+    char others[OTHERS][80];
+    for (int i = 0; i < OTHERS; i++) {
+        snprintf(others[i], sizeof others[i], "%s-%d", test->topic, i);
+        fixture_topic(&test->fixture, admin, others[i], 1);
+        must(&test->fixture, stream->ops->seek(stream, others[i], 0, 1 + i, 0, err));
+    }
+    fixture_topic(&test->fixture, admin, test->topic, 1);
+    must(&test->fixture, append_numbers(admin, test->topic, 0, COUNT, 1, err));
+    must(&test->fixture, stream->ops->seek(stream, test->topic, 0, 0, 0, err));
+    struct batch *out = batch_new(&record_row_type, AT_ONCE);
+    for (int64_t next = 0, gone = 0; next < COUNT;) {
+        batch_reset(out);
+        must(&test->fixture, stream->ops->poll(stream, out, clock_deadline_ms(10000), err));
+        for (uint32_t row = 0; row < out->rows; row++) assert_int_equal(out->offset[row], next++);
+        if (next > gone * EACH && gone < OTHERS) {
+            must(&test->fixture, stream->ops->unseek(stream, others[gone], 0, err));
+            must(&test->fixture, stream->ops->topic_delete(admin, others[gone], err));
+            gone++;
+        }
+        clock_sleep_until(clock_deadline_ms(5));
+    }
+    batch_free(out);
+    stream_close(stream);
+    stream_close(admin);
+}
+
 // --- Members
 
 static void join(struct test *test, struct stream *stream)
@@ -769,6 +804,7 @@ int main(int argc, char **argv)
         T(test_topic_create_by_who_only_looks_is_refused),
         T(test_seek_and_poll_of_what_retention_has_deleted_are_fatal),
         T(test_end_passes_control_records_and_aborted_transactions),
+        T(test_topics_that_go_take_no_records_of_others_along),
         T(test_seek_of_what_the_group_has_not_given_answers_again),
         T(test_close_at_any_moment_of_joining),
         T(test_a_member_without_partitions_leaves_too),
