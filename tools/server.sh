@@ -130,10 +130,12 @@ await_port() {
     done
 }
 
-# With --owner, ends the server when that process ends without having stopped it: a test run that is killed leaves none behind.
+# With --owner, ends the server when that process ends without having stopped it: a test run that is killed leaves none behind, not even
+# with all of its process group.
 follow_owner() { # PID FOLDER COMMAND...: the command ends the server
     [ -n "$owner" ] || return 0
     (
+        trap '' HUP INT TERM
         while [ -d "/proc/$owner" ] && works_in "$1" "$2"; do sleep 1; done
         if works_in "$1" "$2"; then "${@:3}"; fi
     ) </dev/null >/dev/null 2>&1 &
