@@ -204,7 +204,7 @@ static enum status open_all(struct redrive *self, struct err *err)
     TRY(tool_registry_open(app, &self->registry, err));
     TRY(self->dry ? tool_sink(app, &self->sink, err) : tool_sink_writer(app, &self->sink, err));
     TRY(tool_pipeline(app, self->registry.client, self->sink, &self->pipeline, err));
-    self->rerun = rerun_new(self->pipeline, self->sink, NULL, BATCH_ENTRIES);
+    self->rerun = rerun_new(self->pipeline, self->sink, NULL, 0, BATCH_ENTRIES);
     return OK;
 }
 

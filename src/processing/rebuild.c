@@ -131,6 +131,15 @@ static enum status read_all(struct rebuilding *self, struct err *err)
     return OK;
 }
 
+// A table that the records lead to.
+static uint32_t table_like(const struct rebuild_params *params)
+{
+    const char *const *tables;
+    uint32_t table = 0, count = pipeline_tables(params->pipeline, &tables);
+    while (params->partition_count && table < count && !pipeline_leads(params->pipeline, params->partitions[0].route_topic, table)) table++;
+    return table < count ? table : 0;
+}
+
 enum status rebuild(const struct rebuild_params *params, struct rebuild_summary *summary, struct err *err)
 {
     *summary = (struct rebuild_summary){0};
@@ -139,7 +148,7 @@ enum status rebuild(const struct rebuild_params *params, struct rebuild_summary 
                               .next = memory_new(params->partition_count, sizeof *self.next),
                               .records = batch_new(&record_row_type, params->batch_rows),
                               .keep = memory_new(params->batch_rows, 1),
-                              .rerun = rerun_new(params->pipeline, params->sink, params->into, params->batch_rows),
+                              .rerun = rerun_new(params->pipeline, params->sink, params->into, table_like(params), params->batch_rows),
                               .about = memory_new(params->batch_rows, sizeof *self.about),
                               .outcomes = memory_new(params->batch_rows, sizeof *self.outcomes)};
     enum status status = read_all(&self, err);

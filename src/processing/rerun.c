@@ -34,7 +34,7 @@ struct rerun {
     bool write;
 };
 
-struct rerun *rerun_new(struct pipeline *pipeline, struct sink *sink, const char *into, uint32_t capacity)
+struct rerun *rerun_new(struct pipeline *pipeline, struct sink *sink, const char *into, uint32_t like, uint32_t capacity)
 {
     struct rerun *self = memory_new(1, sizeof *self);
     const char *const *tables;
@@ -44,7 +44,7 @@ struct rerun *rerun_new(struct pipeline *pipeline, struct sink *sink, const char
     self->sources = memory_new(capacity, sizeof *self->sources);
     self->redrives = memory_new(capacity, sizeof *self->redrives);
     self->table_count = pipeline_tables(pipeline, &tables);
-    self->shadow = into ? batch_new(self->work->rows[0]->type, capacity) : NULL;
+    self->shadow = into ? batch_new(self->work->rows[like]->type, capacity) : NULL;
     self->written = into ? &self->shadow : self->work->rows;
     self->written_count = into ? 1 : self->table_count;
     self->tables = memory_new(self->written_count, sizeof *self->tables);

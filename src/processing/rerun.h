@@ -24,9 +24,9 @@ struct rerun_outcome {
 
 struct rerun;
 
-// At most `capacity` records at a time. `into`: all rows go to this table; their own have the same columns in the same
-// order. NULL: each to its own.
-struct rerun *rerun_new(struct pipeline *pipeline, struct sink *sink, const char *into, uint32_t capacity);
+// At most `capacity` records at a time. `into`: all rows go to this table. It has the columns of the pipeline's table `like`, as have all
+// tables that the topics of the records lead to. NULL: each to its own.
+struct rerun *rerun_new(struct pipeline *pipeline, struct sink *sink, const char *into, uint32_t like, uint32_t capacity);
 void rerun_free(struct rerun *rerun);
 
 // Processes the records and, with `write`, makes durable what is made of them: in one transaction, or in several when some of it cannot be

@@ -135,11 +135,21 @@ static void note_failure(struct kafka *kafka, rd_kafka_resp_err_t code, const ch
     producer->again_ns = clock_deadline_ms(producer->again_ms);
 }
 
+// The client tells the timestamp only of a message without an error.
+static int64_t timestamp_ms(const rd_kafka_message_t *failed)
+{
+    rd_kafka_message_t *message = (rd_kafka_message_t *)(uintptr_t)failed; // ours, out of an event of ours
+    rd_kafka_resp_err_t code = message->err;
+    message->err = RD_KAFKA_RESP_ERR_NO_ERROR;
+    int64_t ms = rd_kafka_message_timestamp(message, NULL);
+    message->err = code;
+    return ms;
+}
+
 static void keep_failed(struct kafka *kafka, const rd_kafka_message_t *message)
 {
     struct kafka_producer *producer = &kafka->producer;
     struct kafka_topic *topic = topic_get(kafka, rd_kafka_topic_name(message->rkt));
-    rd_kafka_timestamp_type_t kind;
     rd_kafka_headers_t *headers;
     struct buf packed;
     buf_init(&packed, BUF_MAX_HTTP_REPLY);
@@ -151,7 +161,7 @@ static void keep_failed(struct kafka *kafka, const rd_kafka_message_t *message)
         kafka_headers_read(headers, &packed);
         field[RECORD_HEADERS] = buf_slice(&packed);
     }
-    kafka_pending_add(producer, (uint64_t)(uintptr_t)message->_private, topic, rd_kafka_message_timestamp(message, &kind), field);
+    kafka_pending_add(producer, (uint64_t)(uintptr_t)message->_private, topic, timestamp_ms(message), field);
     buf_fini(&packed);
     if (producer->repeats && rd_kafka_message_status(message) != RD_KAFKA_MSG_STATUS_NOT_PERSISTED) metric_add(producer->repeats, 1);
     note_failure(kafka, message->err, topic->name);

@@ -97,6 +97,14 @@ def test_reset_afresh_wants_another_topic(pipe):
     assert done.returncode == 5 and "it is the same topic still" in done.stderr and pipe.all_rows() == before
 
 
+def test_replay_of_a_topic_beside_tables_with_other_columns(pipe):
+    pipe.up("1s")
+    pipe.change_store("ALTER TABLE stocks ADD COLUMN mine TEXT")  # the first table, and none of this topic's
+    for topic, table in (("tickers.currency", "currency"), ("tickers.stocks", "stocks")):
+        assert pipe.json("replay", "--from", "2001-01-01", "--to", "2100-01-01", "--topic", topic, "--into", f"{table}_again", "--diff") == []
+        assert pipe.fdp.count(f"{table}_again") == pipe.fdp.count(table) > 0
+
+
 def routes(stocks):
     """The three topics, those of stocks to that table."""
     return ["--set", f"processing.routes=[{{topic: tickers.stocks, table: {stocks}}}, {{topic: tickers.crypto, table: crypto}},"

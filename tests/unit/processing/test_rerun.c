@@ -120,7 +120,7 @@ static struct rerun *start_with(struct bench *bench, const char *select, struct 
     pipeline_free(bench->pipeline);
     struct pipeline_params params = {bench->world.bed.config, bench->world.client, bench->sink};
     assert_ok(pipeline_new(&bench->pipeline, &params, &err), &err);
-    return rerun_new(bench->pipeline, sink, into, CAPACITY);
+    return rerun_new(bench->pipeline, sink, into, 0, CAPACITY);
 }
 
 static bool read_one(void *context, uint32_t count, const char *const *names, const struct sink_cell *cells)

@@ -240,7 +240,7 @@ static void test_flush_makes_a_new_producer_after_a_fatal_error(void **state)
     char value[16];
     for (int i = 100; i < COUNT; i++) {
         snprintf(value, sizeof value, "%d", i);
-        add_record(batch, "k", value, fixture_epoch_us());
+        add_record(batch, "k", value, fixture_epoch_us() + i * 1000);
     }
     must(&test->fixture, stream->ops->append(stream, test->topic, batch, err));
     rd_kafka_test_fatal_error(kafka_of(stream)->producer.client, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "made up");
@@ -256,6 +256,10 @@ static void test_flush_makes_a_new_producer_after_a_fatal_error(void **state)
         distinct = 0;
         for (uint32_t row = 0; row < out->rows; row++) seen[number_at(out, row)] = true;
         for (int i = 0; i < COUNT; i++) distinct += seen[i];
+    }
+    for (uint32_t row = 0; row < out->rows; row++) {
+        int number = number_at(out, row);
+        if (number >= 100) assert_int_equal(out->columns[RECORD_TIMESTAMP].int64[row], fixture_epoch_us() + number * 1000);
     }
     // At least once, and in order as far as they are there once.
     if (out->rows == COUNT)
@@ -321,6 +325,7 @@ static void test_flush_keeps_what_the_broker_refuses_until_it_takes_it(void **st
     assert_int_equal(text_at(out, RECORD_VALUE, 0).size, sizeof large);
     assert_memory_equal(text_at(out, RECORD_VALUE, 0).data, large, sizeof large);
     assert_true(slice_is(text_at(out, RECORD_VALUE, 1), "after"));
+    for (uint32_t row = 0; row < 2; row++) assert_int_equal(out->columns[RECORD_TIMESTAMP].int64[row], fixture_epoch_us());
     batch_free(out);
     stream_close(stream);
 }
