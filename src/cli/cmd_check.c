@@ -119,24 +119,58 @@ static void check_routes(struct check *check, struct sink *sink)
         check_fine(check, "routes of processing, against the schemas and the tables");
 }
 
+static const struct stream_topic *topic_of(const struct stream_topic *topics, uint32_t count, const char *name)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!strcmp(topics[i].name, name)) return &topics[i];
+    return NULL;
+}
+
+// Without the schemas nobody can read the records that were written with them.
+static void check_schemas_kept(struct check *check, struct stream *stream, const struct stream_topic *topic)
+{
+    struct err err;
+    struct stream_watermarks marks = {0};
+    for (int32_t i = 0; i < topic->partitions && marks.low == marks.high; i++)
+        if (stream->ops->watermarks(stream, topic->name, i, &marks, &err) != OK) return;
+    if (marks.low == marks.high) return;
+    err_set(&err, FATAL, ERR_REGISTRY,
+            "the topic " REGISTRY_TOPIC
+            " is gone, and %s holds records that were written with its schemas. A registry that still runs serves"
+            " them: fdp schemas list and fdp schemas show, with --set streaming.registry.url= and its address, give a copy. Then start it"
+            " anew and register them in the order of their ids",
+            topic->name);
+    check_problem(check, "streaming.registry.url", err.text);
+}
+
 static void check_topics(struct check *check, struct stream *stream)
 {
     struct err err;
     struct stream_topic *topics;
-    uint32_t count;
+    uint32_t count, present = 0;
     const struct config *config = check->app->config;
-    enum status status = stream->ops->topics(stream, &check->app->arena, &topics, &count, &err);
-    check_result(check, status, "streaming.url", "stream", &err);
-    for (uint32_t i = 0; i < config->streaming.topics.count && status == OK; i++) {
-        const struct config_topic *wanted = &config->streaming.topics.items[i];
-        struct stream_topic topic = {0};
-        for (uint32_t t = 0; t < count; t++) {
-            if (strcmp(topics[t].name, wanted->name) != 0) continue;
-            topic.partitions = (int32_t)wanted->partitions;
-            snprintf(topic.name, sizeof topic.name, "%s", wanted->name);
-            if (!stream_topic_fits(&topic, topics[t].partitions, &err)) check_problem(check, "streaming.topics", err.text);
-        }
+    const struct stream_topic *last = NULL;
+    const char *lacking = NULL;
+    char fine[STREAM_TOPIC_MAX + 128] = "stream";
+    if (stream->ops->topics(stream, &check->app->arena, &topics, &count, &err) != OK) {
+        check_problem(check, "streaming.url", err.text);
+        return;
     }
+    for (uint32_t i = 0; i < config->streaming.topics.count; i++) {
+        const struct config_topic *wanted = &config->streaming.topics.items[i];
+        const struct stream_topic *there = topic_of(topics, count, wanted->name);
+        struct stream_topic topic = {.partitions = (int32_t)wanted->partitions};
+        if (!there) lacking = wanted->name;
+        if (!there) continue;
+        present++;
+        last = there;
+        snprintf(topic.name, sizeof topic.name, "%s", wanted->name);
+        if (!stream_topic_fits(&topic, there->partitions, &err)) check_problem(check, "streaming.topics", err.text);
+    }
+    if (present && lacking)
+        snprintf(fine, sizeof fine, "stream (without the topic %s, which the next start or fdp topics create makes)", lacking);
+    check_fine(check, fine);
+    if (last && !*config->streaming.registry.url && !topic_of(topics, count, REGISTRY_TOPIC)) check_schemas_kept(check, stream, last);
 }
 
 // Positions that the worker would refuse to go on from.
@@ -155,8 +189,10 @@ static void check_positions(struct check *check, struct stream *stream, struct s
     for (uint32_t i = 0; count && i < group->partition_count; i++) {
         const struct lag_partition *at = &group->partitions[i];
         if (!at->note || at->stored < 0) continue;
-        err_set(&err, FATAL, ERR_STREAM, "the group %s is at offset %lld of partition %d of %s: %s; fdp groups reset moves it", name,
-                (long long)at->stored, at->partition, at->topic, at->note);
+        char advice[STREAM_TOPIC_MAX + 64] = "fdp groups reset moves it";
+        if (!at->there) snprintf(advice, sizeof advice, "fdp groups reset with --topic %s --fresh gives it up", at->topic);
+        err_set(&err, FATAL, ERR_STREAM, "the group %s is at offset %lld of partition %d of %s: %s; %s", name, (long long)at->stored,
+                at->partition, at->topic, at->note, advice);
         check_problem(check, "processing.group", err.text);
     }
     if (count && group->stored && check->problems == before) check_fine(check, "stored positions");

@@ -46,8 +46,10 @@ static enum status choose(struct reset *self, struct err *err)
     for (uint32_t i = 0; i < count; i++)
         if (is_chosen(self, &known[i])) self->partitions[self->count++].position = known[i];
     if (self->count) return OK;
-    return err_set(err, FATAL, ERR_USAGE, "the group %s has no position of that partition; fdp groups describe %s shows them", self->group,
-                   self->group);
+    char partition[32] = "";
+    if (self->partition >= 0) snprintf(partition, sizeof partition, "partition %d of ", (int)self->partition);
+    return err_set(err, FATAL, ERR_USAGE, "the group %s has no position in %s%s; fdp groups describe %s shows those it has", self->group,
+                   partition, self->topic, self->group);
 }
 
 static enum status target(const struct reset *self, struct rewind_partition *partition, const struct stream_watermarks *marks,
@@ -68,10 +70,32 @@ static enum status target(const struct reset *self, struct rewind_partition *par
                    self->to);
 }
 
+static bool is_there(const struct stream_topic *topics, uint32_t count, const struct sink_partition *at)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!strcmp(topics[i].name, at->topic)) return at->partition < topics[i].partitions;
+    return false;
+}
+
+// Such a position can only be given up: a whole topic at a time, since none of its partitions is the same any more.
+static enum status refuse_gone(const struct sink_partition *at, struct err *err)
+{
+    return err_set(err, FATAL, ERR_STREAM,
+                   "the stream has no partition %d of %s any more. fdp groups reset %s --topic %s --to earliest --fresh keeps its rows,"
+                   " gives up its position, and begins anew with what the topic has now",
+                   at->partition, at->topic, at->group, at->topic);
+}
+
 static enum status find_targets(struct reset *self, struct err *err)
 {
+    struct stream_topic *topics;
+    uint32_t count;
+    TRY(self->stream->ops->topics(self->stream, &self->arena, &topics, &count, err));
     for (uint32_t i = 0; i < self->count; i++) {
         struct rewind_partition *partition = &self->partitions[i];
+        partition->gone = !is_there(topics, count, &partition->position);
+        if (partition->gone && !self->fresh) return refuse_gone(&partition->position, err);
+        if (partition->gone) continue;
         TRY(self->stream->ops->watermarks(self->stream, partition->position.topic, partition->position.partition, &self->marks[i], err));
         TRY(target(self, partition, &self->marks[i], err));
     }
@@ -186,7 +210,7 @@ static void print_plan(const struct reset *self)
         struct sink_cell cells[] = {output_text(at->topic),
                                     output_number(at->partition),
                                     output_number(at->next_offset),
-                                    output_number(partition->to_offset),
+                                    partition->gone ? (struct sink_cell){.type = SINK_NULL} : output_number(partition->to_offset),
                                     output_number(partition->rows),
                                     output_number(partition->entries),
                                     output_number(again > 0 ? again : 0),

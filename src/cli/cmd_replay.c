@@ -50,7 +50,8 @@ static bool time_flag(const struct app *app, const char *name, int64_t *us)
 static bool is_name(const char *name)
 {
     size_t length = strlen(name);
-    if (!length || length > NAME_MAX_BYTES || isdigit((unsigned char)*name) || !strncmp(name, "fdp_", 4)) return false;
+    if (!length || length > NAME_MAX_BYTES || isdigit((unsigned char)*name)) return false;
+    if (!strncmp(name, "fdp_", 4) || !strncmp(name, "pg_", 3)) return false; // ours, and PostgreSQL's own
     for (const char *c = name; *c; c++)
         if (*c != '_' && !islower((unsigned char)*c) && !isdigit((unsigned char)*c)) return false;
     return true;
@@ -67,7 +68,7 @@ static bool choose(struct replay *self)
         return false;
     }
     if (self->into && is_name(self->into)) return true;
-    app_usage(app, "--into wants the name of a table to make, of lower-case letters, digits and _, not beginning with fdp_");
+    app_usage(app, "--into wants the name of a table to make, of lower-case letters, digits and _, not beginning with fdp_ or pg_");
     return false;
 }
 

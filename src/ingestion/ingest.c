@@ -409,7 +409,7 @@ bool ingest_ready(const struct ingest *self, const char **why)
     if (halt_failed(&self->halt))
         *why = "ingestion has stopped after an error; see the log";
     else if (atomic_load(&self->stream_down))
-        *why = "the stream does not take records";
+        *why = "the stream does not take records; the log says which, and why";
     else if (!self->source.ops->connected(self->feed))
         *why = "the feed is not connected";
     return !**why;

@@ -229,6 +229,7 @@ enum status rewind_afresh(struct sink *sink, const struct rewind_partition *part
         long long to = partitions[i].to_offset;
         buf_printf(&sql, "UPDATE fdp_offsets SET consumer_group = consumer_group || '#%lld' WHERE id = %lld;\n", (long long)at->id,
                    (long long)at->id);
+        if (partitions[i].gone) continue;
         buf_append_text(&sql, "INSERT INTO fdp_offsets (consumer_group, topic, partition, owner_epoch, first_offset, next_offset,"
                               " updated_at) SELECT ");
         dialect_append_text(&sql, at->group);

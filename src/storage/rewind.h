@@ -17,6 +17,7 @@ enum status rewind_positions(struct sink *sink, const char *group, struct arena 
 struct rewind_partition {
     struct sink_partition position; // as it is in the store
     int64_t to_offset;              // where it is to go on; below first_offset it begins there
+    bool gone;                      // the stream has it no more: for rewind_afresh, which gives its position up
     // What is from there on, filled by rewind_look.
     int64_t rows, entries; // records in the tables; in the quarantine
 };
@@ -29,7 +30,7 @@ enum status rewind_apply(struct sink *sink, const char *const *tables, uint32_t 
                          uint32_t count, struct err *err) MUST_CHECK;
 
 // For a topic that is not the one any more that the rows came from: keeps them, under a group of another name, and begins anew at
-// to_offset.
+// to_offset, where the stream has the partition still.
 enum status rewind_afresh(struct sink *sink, const struct rewind_partition *partitions, uint32_t count, struct err *err) MUST_CHECK;
 // Whether that is such a name.
 bool rewind_is_over(const char *group);

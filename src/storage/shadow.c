@@ -33,7 +33,8 @@ static enum status create(struct sink *sink, const char *name, const struct row_
     enum status status =
         sql.full ? err_set(err, FATAL, ERR_STORAGE, "table %s has too many columns", like->name) : sink->ops->exec(sink, sql.data, err);
     buf_fini(&sql);
-    return status;
+    return status == OK ? OK
+                        : err_context(err, "cannot make the table %s; where there is something of that name choose another name", name);
 }
 
 static bool take_number(void *context, uint32_t count, const char *const *names, const struct sink_cell *cells)

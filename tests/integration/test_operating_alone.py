@@ -97,6 +97,48 @@ def test_reset_afresh_wants_another_topic(pipe):
     assert done.returncode == 5 and "it is the same topic still" in done.stderr and pipe.all_rows() == before
 
 
+def test_reset_gives_up_positions_whose_partitions_are_gone(pipe):
+    pipe.up("1s")
+    before = pipe.all_rows()
+    pipe("topics", "delete", "tickers.stocks", "--yes")
+    pipe("topics", "delete", "tickers.crypto", "--yes")
+    pipe("topics", "create", "tickers.stocks", "--partitions", "1")
+    fewer = ["--set", "streaming.topics=[{name: tickers.stocks, partitions: 1}, {name: tickers.crypto, partitions: 3},"
+             " {name: tickers.currency, partitions: 3}]"]
+    found = pipe.run("check", *fewer)
+    assert found.returncode == 1 and "--topic tickers.stocks --fresh gives it up" in found.stdout, found.stdout
+    assert "ok       stream (without the topic tickers.crypto," in found.stdout
+    to_earliest = ["groups", "reset", "processing", "--to", "earliest"]
+    for where in ([], ["--topic", "tickers.stocks"], ["--topic", "tickers.crypto", "--partition", "2"]):
+        done = pipe.run(*to_earliest, *where, "--yes")
+        assert done.returncode == 5 and "--fresh keeps its rows" in done.stderr, done.stderr
+    plan = pipe.json(*to_earliest, "--topic", "tickers.stocks", "--fresh")
+    assert [(at["partition"], at["to"]) for at in plan] == [(0, 0), (1, None), (2, None)]
+    for topic in ("tickers.stocks", "tickers.crypto"):
+        pipe(*to_earliest, "--topic", topic, "--fresh", "--yes")
+    assert pipe.all_rows() == before
+    assert {(at["topic"], at["partition"]) for at in pipe.partitions() if at["topic"] in ("tickers.stocks", "tickers.crypto")} == {("tickers.stocks", 0)}
+
+    pipe("topics", "create", "tickers.crypto")
+    pipe.produce("tickers.stocks", TICK)
+    pipe.work(*fewer)
+    assert len(pipe.rows("stocks")) == len(before["stocks"]) + 1
+    pipe("reconcile", "--deep")
+    found = pipe.run("check", *fewer)
+    assert found.returncode == 0, found.stdout
+    pipe(*to_earliest, "--topic", "tickers.stocks", "--yes")
+
+
+def test_check_says_that_the_schemas_are_gone(pipe):
+    pipe.up("1s")
+    stop(pipe.fdp)
+    pipe.fdp.settings += ["--set", "streaming.registry.url="]  # the command starts one of its own
+    pipe("check")
+    pipe("topics", "delete", "_schemas", "--yes")
+    found = pipe.run("check")
+    assert found.returncode == 1 and "the topic _schemas is gone, and tickers." in found.stdout, found.stdout
+
+
 def test_replay_of_a_topic_beside_tables_with_other_columns(pipe):
     pipe.up("1s")
     pipe.change_store("ALTER TABLE stocks ADD COLUMN mine TEXT")  # the first table, and none of this topic's

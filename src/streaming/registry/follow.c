@@ -204,7 +204,7 @@ static enum status turn(struct registry_follower *self, struct err *err)
         struct err why = *err;
         err_set(err, FATAL, ERR_REGISTRY,
                 "%s; a registry that is started now may find less than this one still serves: keep a copy of what fdp schemas list and fdp"
-                " schemas show give",
+                " schemas show give with --set streaming.registry.url= and the address of this one, before it is started anew",
                 why.text);
         return FATAL;
     }

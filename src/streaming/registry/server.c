@@ -191,9 +191,11 @@ const char *registry_server_url(const struct registry_server *server)
 bool registry_server_ready(const struct registry_server *server, const char **why)
 {
     struct err err;
-    bool ready = registry_follower_ready(server->follower, &err) == OK;
-    *why = ready ? "" : "waits for the stream; its own /readyz says more";
-    return ready;
+    enum status status = registry_follower_ready(server->follower, &err);
+    *why = status == OK    ? ""
+         : status == FATAL ? "cannot follow " REGISTRY_TOPIC " any more; its own /readyz and the log say why"
+                           : "waits for the stream; its own /readyz says more";
+    return status == OK;
 }
 
 void registry_server_stop(struct registry_server *server)
