@@ -135,10 +135,9 @@ static void check_schemas_kept(struct check *check, struct stream *stream, const
         if (stream->ops->watermarks(stream, topic->name, i, &marks, &err) != OK) return;
     if (marks.low == marks.high) return;
     err_set(&err, FATAL, ERR_REGISTRY,
-            "the topic " REGISTRY_TOPIC
-            " is gone, and %s holds records that were written with its schemas. A registry that still runs serves"
-            " them: fdp schemas list and fdp schemas show, with --set streaming.registry.url= and its address, give a copy. Then start it"
-            " anew and register them in the order of their ids",
+            "the topic " REGISTRY_TOPIC " is gone, and %s holds records that were written with its schemas. A registry that still runs"
+            " serves them: fdp schemas list and fdp schemas show, with --set streaming.registry.url= and its address, give a copy. Then"
+            " start it anew and register them in the order of their ids",
             topic->name);
     check_problem(check, "streaming.registry.url", err.text);
 }
@@ -147,7 +146,7 @@ static void check_topics(struct check *check, struct stream *stream)
 {
     struct err err;
     struct stream_topic *topics;
-    uint32_t count, present = 0;
+    uint32_t count;
     const struct config *config = check->app->config;
     const struct stream_topic *last = NULL;
     const char *lacking = NULL;
@@ -162,12 +161,11 @@ static void check_topics(struct check *check, struct stream *stream)
         struct stream_topic topic = {.partitions = (int32_t)wanted->partitions};
         if (!there) lacking = wanted->name;
         if (!there) continue;
-        present++;
         last = there;
         snprintf(topic.name, sizeof topic.name, "%s", wanted->name);
         if (!stream_topic_fits(&topic, there->partitions, &err)) check_problem(check, "streaming.topics", err.text);
     }
-    if (present && lacking)
+    if (last && lacking)
         snprintf(fine, sizeof fine, "stream (without the topic %s, which the next start or fdp topics create makes)", lacking);
     check_fine(check, fine);
     if (last && !*config->streaming.registry.url && !topic_of(topics, count, REGISTRY_TOPIC)) check_schemas_kept(check, stream, last);
