@@ -119,13 +119,6 @@ static void check_routes(struct check *check, struct sink *sink)
         check_fine(check, "routes of processing, against the schemas and the tables");
 }
 
-static const struct stream_topic *topic_of(const struct stream_topic *topics, uint32_t count, const char *name)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (!strcmp(topics[i].name, name)) return &topics[i];
-    return NULL;
-}
-
 // Without the schemas nobody can read the records that were written with them.
 static void check_schemas_kept(struct check *check, struct stream *stream, const struct stream_topic *topic)
 {
@@ -157,7 +150,7 @@ static void check_topics(struct check *check, struct stream *stream)
     }
     for (uint32_t i = 0; i < config->streaming.topics.count; i++) {
         const struct config_topic *wanted = &config->streaming.topics.items[i];
-        const struct stream_topic *there = topic_of(topics, count, wanted->name);
+        const struct stream_topic *there = stream_topic_find(topics, count, wanted->name);
         struct stream_topic topic = {.partitions = (int32_t)wanted->partitions};
         if (!there) lacking = wanted->name;
         if (!there) continue;
@@ -168,7 +161,8 @@ static void check_topics(struct check *check, struct stream *stream)
     if (last && lacking)
         snprintf(fine, sizeof fine, "stream (without the topic %s, which the next start or fdp topics create makes)", lacking);
     check_fine(check, fine);
-    if (last && !*config->streaming.registry.url && !topic_of(topics, count, REGISTRY_TOPIC)) check_schemas_kept(check, stream, last);
+    if (last && !*config->streaming.registry.url && !stream_topic_find(topics, count, REGISTRY_TOPIC))
+        check_schemas_kept(check, stream, last);
 }
 
 // Positions that the worker would refuse to go on from.

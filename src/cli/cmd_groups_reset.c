@@ -70,13 +70,6 @@ static enum status target(const struct reset *self, struct rewind_partition *par
                    self->to);
 }
 
-static bool is_there(const struct stream_topic *topics, uint32_t count, const struct sink_partition *at)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if (!strcmp(topics[i].name, at->topic)) return at->partition < topics[i].partitions;
-    return false;
-}
-
 // Such a position can only be given up: a whole topic at a time, since none of its partitions is the same any more.
 static enum status refuse_gone(const struct sink_partition *at, struct err *err)
 {
@@ -93,7 +86,8 @@ static enum status find_targets(struct reset *self, struct err *err)
     TRY(self->stream->ops->topics(self->stream, &self->arena, &topics, &count, err));
     for (uint32_t i = 0; i < self->count; i++) {
         struct rewind_partition *partition = &self->partitions[i];
-        partition->gone = !is_there(topics, count, &partition->position);
+        const struct stream_topic *topic = stream_topic_find(topics, count, partition->position.topic);
+        partition->gone = !topic || partition->position.partition >= topic->partitions;
         if (partition->gone && !self->fresh) return refuse_gone(&partition->position, err);
         if (partition->gone) continue;
         TRY(self->stream->ops->watermarks(self->stream, partition->position.topic, partition->position.partition, &self->marks[i], err));

@@ -40,9 +40,7 @@ static struct lag_partition *partition_of(struct lag_group *group, const char *t
 
 static const struct stream_topic *topic_of(const struct known *known, const char *name)
 {
-    for (uint32_t i = 0; i < known->topic_count; i++)
-        if (!strcmp(known->topics[i].name, name)) return &known->topics[i];
-    return NULL;
+    return stream_topic_find(known->topics, known->topic_count, name);
 }
 
 static uint32_t most_partitions(const struct lag_group *group, const struct known *known)

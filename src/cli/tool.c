@@ -238,10 +238,10 @@ enum status tool_find_topic(struct stream *stream, const char *name, struct stre
     enum status status = stream->ops->topics(stream, &arena, &topics, &count, err);
     if (status == OK) {
         const char *names[256];
-        uint32_t at = 0;
-        while (at < count && strcmp(topics[at].name, name)) at++;
-        if (at < count) {
-            *out = topics[at];
+        uint32_t at;
+        const struct stream_topic *topic = stream_topic_find(topics, count, name);
+        if (topic) {
+            *out = *topic;
         } else {
             for (at = 0; at < count && at < 256; at++) names[at] = topics[at].name;
             const char *nearest = text_nearest(name, names, at);

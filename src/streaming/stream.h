@@ -145,6 +145,8 @@ void stream_close(struct stream *stream); // NULL is fine
 // Whether a topic that has so many partitions can be used where `wanted` was asked for; else `err` is FATAL and says what to do. It may
 // have been given more since, but for a compacted one: there each key stays where it is.
 bool stream_topic_fits(const struct stream_topic *wanted, int32_t partitions, struct err *err) MUST_CHECK;
+// The topic of that name; NULL: none.
+const struct stream_topic *stream_topic_find(const struct stream_topic *topics, uint32_t count, const char *name);
 
 // Creates the topics of streaming.topics and STREAM_REJECTED_TOPIC where they are missing: every role does so at its start.
 enum status stream_create_topics(struct stream *stream, const struct config *config, struct err *err) MUST_CHECK;

@@ -5,6 +5,13 @@
 
 #include "streaming/stream.h"
 
+const struct stream_topic *stream_topic_find(const struct stream_topic *topics, uint32_t count, const char *name)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!strcmp(topics[i].name, name)) return &topics[i];
+    return NULL;
+}
+
 bool stream_topic_fits(const struct stream_topic *wanted, int32_t partitions, struct err *err)
 {
     if (wanted->compacted ? partitions == wanted->partitions : partitions >= wanted->partitions) return true;

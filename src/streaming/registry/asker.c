@@ -39,14 +39,14 @@ static enum status find_topic(struct registry_asker *self, bool *absent, struct 
 {
     struct arena arena;
     struct stream_topic *topics;
-    uint32_t count, at = 0;
+    uint32_t count;
     arena_init(&arena, 4096);
     enum status status = self->stream->ops->topics(self->stream, &arena, &topics, &count, err);
-    while (status == OK && at < count && strcmp(topics[at].name, REGISTRY_TOPIC)) at++;
-    *absent = status == OK && at == count;
-    if (status == OK && !*absent && topics[at].partitions != 1)
+    const struct stream_topic *topic = status == OK ? stream_topic_find(topics, count, REGISTRY_TOPIC) : NULL;
+    *absent = status == OK && !topic;
+    if (topic && topic->partitions != 1)
         status = err_set(err, FATAL, ERR_REGISTRY, "the topic " REGISTRY_TOPIC " has %d partitions; it is not that of a registry",
-                         topics[at].partitions);
+                         topic->partitions);
     arena_fini(&arena);
     return status;
 }
