@@ -120,13 +120,18 @@ static void check_routes(struct check *check, struct sink *sink)
 }
 
 // Without the schemas nobody can read the records that were written with them.
-static void check_schemas_kept(struct check *check, struct stream *stream, const struct stream_topic *topic)
+static void check_schemas_kept(struct check *check, struct stream *stream, const struct stream_topic *topics, uint32_t count)
 {
     struct err err;
     struct stream_watermarks marks = {0};
-    for (int32_t i = 0; i < topic->partitions && marks.low == marks.high; i++)
-        if (stream->ops->watermarks(stream, topic->name, i, &marks, &err) != OK) return;
-    if (marks.low == marks.high) return;
+    const struct stream_topic *topic = NULL;
+    const struct config *config = check->app->config;
+    for (uint32_t i = 0; i < config->streaming.topics.count && marks.low == marks.high; i++) {
+        topic = stream_topic_find(topics, count, config->streaming.topics.items[i].name);
+        for (int32_t p = 0; topic && p < topic->partitions && marks.low == marks.high; p++)
+            if (stream->ops->watermarks(stream, topic->name, p, &marks, &err) != OK) return;
+    }
+    if (!topic || marks.low == marks.high) return;
     err_set(&err, FATAL, ERR_REGISTRY,
             "the topic " REGISTRY_TOPIC " is gone, and %s holds records that were written with its schemas. A registry that still runs"
             " serves them: fdp schemas list and fdp schemas show, with --set streaming.registry.url= and its address, give a copy. Then"
@@ -141,7 +146,7 @@ static void check_topics(struct check *check, struct stream *stream)
     struct stream_topic *topics;
     uint32_t count;
     const struct config *config = check->app->config;
-    const struct stream_topic *last = NULL;
+    bool some = false;
     const char *lacking = NULL;
     char fine[STREAM_TOPIC_MAX + 128] = "stream";
     if (stream->ops->topics(stream, &check->app->arena, &topics, &count, &err) != OK) {
@@ -154,15 +159,15 @@ static void check_topics(struct check *check, struct stream *stream)
         struct stream_topic topic = {.partitions = (int32_t)wanted->partitions};
         if (!there) lacking = wanted->name;
         if (!there) continue;
-        last = there;
+        some = true;
         snprintf(topic.name, sizeof topic.name, "%s", wanted->name);
         if (!stream_topic_fits(&topic, there->partitions, &err)) check_problem(check, "streaming.topics", err.text);
     }
-    if (last && lacking)
+    if (some && lacking)
         snprintf(fine, sizeof fine, "stream (without the topic %s, which the next start or fdp topics create makes)", lacking);
     check_fine(check, fine);
-    if (last && !*config->streaming.registry.url && !stream_topic_find(topics, count, REGISTRY_TOPIC))
-        check_schemas_kept(check, stream, last);
+    if (!*config->streaming.registry.url && !stream_topic_find(topics, count, REGISTRY_TOPIC))
+        check_schemas_kept(check, stream, topics, count);
 }
 
 // Positions that the worker would refuse to go on from.

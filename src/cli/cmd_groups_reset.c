@@ -87,10 +87,14 @@ static enum status find_targets(struct reset *self, struct err *err)
     for (uint32_t i = 0; i < self->count; i++) {
         struct rewind_partition *partition = &self->partitions[i];
         const struct stream_topic *topic = stream_topic_find(topics, count, partition->position.topic);
-        partition->gone = !topic || partition->position.partition >= topic->partitions;
-        if (partition->gone && !self->fresh) return refuse_gone(&partition->position, err);
+        bool listed = topic && partition->position.partition < topic->partitions;
+        // A broker that has just come up may not list it yet; this waits for it a little.
+        enum status status =
+            self->stream->ops->watermarks(self->stream, partition->position.topic, partition->position.partition, &self->marks[i], err);
+        partition->gone = !listed && status == FATAL;
+        if (partition->gone && (!self->fresh || !self->topic)) return refuse_gone(&partition->position, err);
         if (partition->gone) continue;
-        TRY(self->stream->ops->watermarks(self->stream, partition->position.topic, partition->position.partition, &self->marks[i], err));
+        TRY(status);
         TRY(target(self, partition, &self->marks[i], err));
     }
     return OK;

@@ -112,6 +112,8 @@ def test_reset_gives_up_positions_whose_partitions_are_gone(pipe):
     for where in ([], ["--topic", "tickers.stocks"], ["--topic", "tickers.crypto", "--partition", "2"]):
         done = pipe.run(*to_earliest, *where, "--yes")
         assert done.returncode == 5 and "--fresh keeps its rows" in done.stderr, done.stderr
+    done = pipe.run(*to_earliest, "--fresh", "--yes")  # only of a topic that is named
+    assert done.returncode == 5 and "--fresh keeps its rows" in done.stderr, done.stderr
     plan = pipe.json(*to_earliest, "--topic", "tickers.stocks", "--fresh")
     assert [(at["partition"], at["to"]) for at in plan] == [(0, 0), (1, None), (2, None)]
     for topic in ("tickers.stocks", "tickers.crypto"):
